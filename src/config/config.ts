@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+const integer = (fallback: number, min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+const secret = z.string().min(1).optional();
+const url = z.url({ protocol: /^https?$/ }).optional();
+const list = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
+
+/** One entry for each environment variable that Outlast reads; nothing else in it reads the environment. */
+const environment = z.object({
+  PORT: integer(4400, 0, 65535),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_POOL_SIZE: integer(20, 4, 1000),
+  OUTLAST_DATA_DIR: z.string().min(1).default('.outlast'),
+  OUTLAST_AGENTS_DIR: z.string().min(1).default('agents'),
+  OUTLAST_DEFAULT_AGENT: z.string().min(1).optional(),
+  OUTLAST_ROLE: z.enum(['all', 'api', 'worker']).default('all'),
+  OUTLAST_BODY_LIMIT: integer(1_048_576, 1024, 104_857_600),
+  OUTLAST_ALLOWED_ORIGINS: list.pipe(z.array(z.url({ protocol: /^https?$/ }))),
+  WORKER_CONCURRENCY: integer(100, 1, 10_000),
+  WORKER_HEARTBEAT_MS: integer(1000, 50, 60_000),
+  WORKER_DEAD_AFTER_MS: integer(5000, 200, 600_000),
+  SHUTDOWN_GRACE_MS: integer(20_000, 0, 3_600_000),
+  CHUNK_RETENTION_DAYS: integer(7, 1, 36_500),
+  LOG_FLUSH_INTERVAL_MS: integer(2, 0, 1000),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  LOG_FORMAT: z.enum(['pretty', 'json']).optional(),
+  OUTLAST_MODEL: z.string().includes(':', 'must be provider:model').optional(),
+  OUTLAST_MODEL_BASE_URL: url,
+  OUTLAST_MODEL_API_KEY: secret,
+  OPENAI_API_KEY: secret,
+  OPENAI_BASE_URL: url,
+  ANTHROPIC_API_KEY: secret,
+  ANTHROPIC_BASE_URL: url,
+});
+
+type Environment = z.output<typeof environment>;
+type Source = Record<string, string | undefined>;
+
+/** Variables that may also be given as `NAME_FILE`, a path whose content is the value. */
+const SECRETS = ['DATABASE_URL', 'OUTLAST_MODEL_API_KEY', 'OPENAI_API_KEY', 'ANTHROPIC_API_KEY'] as const;
+
+/** Everything that can be set, parsed once at start and frozen; secrets print as `[redacted]`. */
+export type Config = Readonly<Environment>;
+
+/** All faults of the environment at once, one line each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(['The configuration has faults:', ...faults.map((fault) => `  - ${fault}`)].join('\n'));
+    this.faults = faults;
+  }
+}
+
+/**
+ * Parses the environment. An empty variable counts as unset.
+ * @throws ConfigError with every fault, naming the variables but never a secret's value.
+ */
+export function parseConfig(source: Source): Config {
+  const faults: string[] = [];
+  const values = readSecretFiles(source, faults);
+  const parsed = environment.safeParse(values);
+  if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => describeFault(issue)));
+  if (parsed.success && parsed.data.WORKER_DEAD_AFTER_MS < 3 * parsed.data.WORKER_HEARTBEAT_MS) {
+    faults.push('WORKER_DEAD_AFTER_MS: must be at least three times WORKER_HEARTBEAT_MS');
+  }
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
+  return Object.freeze(hideSecrets(parsed.data));
+}
+
+function describeFault(issue: z.core.$ZodIssue): string {
+  return `${issue.path.join('.')}: ${issue.message}`;
+}
+
+function readSecretFiles(source: Source, faults: string[]): Source {
+  const values: Source = {};
+  for (const [name, value] of Object.entries(source)) if (value !== '') values[name] = value;
+  for (const name of SECRETS) {
+    const path = values[`${name}_FILE`];
+    if (path === undefined || values[name] !== undefined) continue;
+    try {
+      values[name] = readFileSync(path, 'utf8').trim();
+    } catch (error) {
+      faults.push(`${name}_FILE: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
+    }
+  }
+  return values;
+}
+
+/** Keeps the values readable by name but out of JSON, logs and `console.log`. */
+function hideSecrets(values: Environment): Environment {
+  const printable = () =>
+    Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [name, isSecret(name) && value ? '[redacted]' : value]),
+    );
+  for (const key of ['toJSON', Symbol.for('nodejs.util.inspect.custom')]) {
+    Object.defineProperty(values, key, { value: printable, enumerable: false });
+  }
+  return values;
+}
+
+function isSecret(name: string): boolean {
+  return (SECRETS as readonly string[]).includes(name);
+}

@@ -1,0 +1,333 @@
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  boolean,
+  check,
+  customType,
+  foreignKey,
+  index,
+  integer,
+  pgSchema,
+  primaryKey,
+  text,
+  timestamp,
+  unique,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
+
+/*
+ * Content (messages, tool inputs and outputs, chunks) is `json` or `text`, never `jsonb`: jsonb reorders keys,
+ * so that two readers would get different bytes, and refuses U+0000, which would fail a whole batch.
+ * The `json` type of Drizzle parses a string that it gets a second time (the output "1" would come back as 1).
+ * Every table that holds a tenant's data has `tenant_id`; `workers` describes processes and has none.
+ */
+export const outlast = pgSchema('outlast');
+
+const json = customType<{ data: unknown; driverData: unknown }>({
+  dataType: () => 'json',
+  toDriver: (value) => JSON.stringify(value),
+});
+const tenantId = () => text('tenant_id').notNull();
+const time = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
+const createdAt = () => time('created_at').notNull().defaultNow();
+
+/** The ordered messages of one conversation. `no` is internal; `id` is chosen by the client, unique per owner. */
+export const threads = outlast.table(
+  'threads',
+  {
+    no: bigint('no', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    tenantId: tenantId(),
+    ownerId: text('owner_id').notNull(),
+    id: text('id').notNull(),
+    title: text('title'),
+    agentId: text('agent_id'),
+    lastOrdinal: integer('last_ordinal').notNull().default(0),
+    metadata: json('metadata').$type<Record<string, unknown>>().notNull().default(sql`'{}'::json`),
+    createdAt: createdAt(),
+    updatedAt: time('updated_at').notNull().defaultNow(),
+  },
+  (t) => [
+    unique('threads_owner_id_key').on(t.tenantId, t.ownerId, t.id),
+    index('threads_list_idx').on(t.tenantId, t.ownerId, t.createdAt, t.id),
+  ],
+);
+
+/**
+ * One AI SDK UIMessage. Its position is derived from the execution it belongs to: 2 × ordinal for the user's
+ * message, 2 × ordinal + 1 for the answer, so that a message which waits for an answer comes after it.
+ */
+export const messages = outlast.table(
+  'messages',
+  {
+    threadNo: bigint('thread_no', { mode: 'number' })
+      .notNull()
+      .references(() => threads.no, { onDelete: 'cascade' }),
+    id: text('id').notNull(),
+    tenantId: tenantId(),
+    position: integer('position').notNull(),
+    role: text('role').$type<'user' | 'assistant'>().notNull(),
+    parts: json('parts').$type<unknown[]>().notNull(),
+    status: text('status').$type<'complete' | 'partial'>().notNull(),
+    executionId: uuid('execution_id').notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    primaryKey({ name: 'messages_pkey', columns: [t.threadNo, t.id] }),
+    unique('messages_position_key').on(t.threadNo, t.position),
+    check('messages_role_check', sql`${t.role} IN ('user', 'assistant')`),
+    check('messages_status_check', sql`${t.status} IN ('complete', 'partial')`),
+  ],
+);
+
+/** One durable answer of an agent in a thread. Its states and moves: `src/executions/status.ts`. */
+export const workflowExecutions = outlast.table(
+  'workflow_executions',
+  {
+    id: uuid('id').primaryKey(),
+    no: bigint('no', { mode: 'number' }).notNull().generatedAlwaysAsIdentity(),
+    tenantId: tenantId(),
+    ownerId: text('owner_id').notNull(),
+    threadNo: bigint('thread_no', { mode: 'number' }).notNull(),
+    ordinal: integer('ordinal').notNull(),
+    messageId: text('message_id').notNull(),
+    inputMessageId: text('input_message_id').notNull(),
+    agentId: text('agent_id').notNull(),
+    source: text('source').notNull(),
+    status: text('status').notNull(),
+    suspendedReason: text('suspended_reason'),
+    segment: integer('segment').notNull(),
+    attempt: integer('attempt').notNull().default(0),
+    workerId: text('worker_id'),
+    retryOf: uuid('retry_of'),
+    input: json('input').$type<unknown>().notNull(),
+    errorCode: text('error_code'),
+    errorDetail: text('error_detail'),
+    cancelReason: text('cancel_reason'),
+    usage: json('usage').$type<unknown>(),
+    firstTokenMs: integer('first_token_ms'),
+    activeMs: bigint('active_ms', { mode: 'number' }).notNull().default(0),
+    lastSeq: integer('last_seq'),
+    metadata: json('metadata').$type<Record<string, unknown>>().notNull().default(sql`'{}'::json`),
+    logExpiredAt: time('log_expired_at'),
+    createdAt: createdAt(),
+    queuedAt: time('queued_at').notNull().defaultNow(),
+    startedAt: time('started_at'),
+    suspendedAt: time('suspended_at'),
+    finishedAt: time('finished_at'),
+  },
+  (t) => [
+    unique('workflow_executions_no_key').on(t.no),
+    unique('workflow_executions_ordinal_key').on(t.threadNo, t.ordinal),
+    foreignKey({ name: 'workflow_executions_thread_fkey', columns: [t.threadNo], foreignColumns: [threads.no] }).onDelete(
+      'cascade',
+    ),
+    // E5: a thread has at most one active execution. Segment 0 still waits for its turn.
+    uniqueIndex('workflow_executions_active_key')
+      .on(t.threadNo)
+      .where(sql`segment > 0 AND status NOT IN ('completed', 'failed', 'cancelled')`),
+    index('workflow_executions_list_idx').on(t.tenantId, t.ownerId, t.createdAt, t.id),
+    index('workflow_executions_live_idx')
+      .on(t.status, t.workerId)
+      .where(sql`status NOT IN ('completed', 'failed', 'cancelled')`),
+    check(
+      'workflow_executions_status_check',
+      sql`${t.status} IN ('queued', 'running', 'suspended', 'completed', 'failed', 'cancelled')`,
+    ),
+    check(
+      'workflow_executions_source_check',
+      sql`${t.source} IN ('api', 'chat', 'automation', 'gateway', 'agent')`,
+    ),
+    // E2: finished_at is set exactly in final states, and so is last_seq.
+    check(
+      'workflow_executions_final_check',
+      sql`(${t.status} IN ('completed', 'failed', 'cancelled')) = (${t.finishedAt} IS NOT NULL)
+        AND (${t.finishedAt} IS NOT NULL) = (${t.lastSeq} IS NOT NULL)`,
+    ),
+    check('workflow_executions_worker_check', sql`(${t.status} = 'running') = (${t.workerId} IS NOT NULL)`),
+    check('workflow_executions_error_check', sql`(${t.status} = 'failed') = (${t.errorCode} IS NOT NULL)`),
+    check(
+      'workflow_executions_suspended_check',
+      sql`(${t.status} = 'suspended') = (${t.suspendedReason} IS NOT NULL)
+        AND (${t.suspendedReason} IS NULL OR ${t.suspendedReason} IN
+          ('approval', 'question', 'unknown-outcome', 'child', 'budget', 'timer'))`,
+    ),
+    check(
+      'workflow_executions_segment_check',
+      sql`${t.attempt} >= 0 AND (${t.segment} > 0 OR (${t.segment} = 0 AND ${t.status} IN ('queued', 'cancelled', 'failed')))`,
+    ),
+  ],
+);
+
+/**
+ * The durable log: one row holds the neighbours that one execution had in one flush and turn, joined by
+ * newlines; `seq` is that of its first chunk, `n` how many there are. No foreign key and no second index:
+ * they would cost a third of the rate. `outlast.stream_chunk_lines` shows a line a chunk.
+ */
+export const streamChunks = outlast.table(
+  'stream_chunks',
+  {
+    executionNo: bigint('execution_no', { mode: 'number' }).notNull(),
+    createdAt: createdAt(),
+    seq: integer('seq').notNull(),
+    n: integer('n').notNull(),
+    attempt: integer('attempt').notNull(),
+    turn: integer('turn').notNull(),
+    tenantId: tenantId(),
+    chunks: text('chunks').notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'stream_chunks_pkey', columns: [t.executionNo, t.seq] }),
+    check('stream_chunks_position_check', sql`${t.seq} >= 1 AND ${t.n} >= 1`),
+  ],
+);
+
+/** What an execution was started with; written once, so that a takeover goes on with the same. */
+export const executionInputs = outlast.table('execution_inputs', {
+  executionId: uuid('execution_id')
+    .primaryKey()
+    .references(() => workflowExecutions.id, { onDelete: 'cascade' }),
+  tenantId: tenantId(),
+  agentHash: text('agent_hash').notNull(),
+  model: text('model').notNull(),
+  limits: json('limits').$type<unknown>().notNull(),
+  tools: json('tools').$type<unknown[]>().notNull(),
+  historyPosition: integer('history_position').notNull(),
+  createdAt: createdAt(),
+});
+
+/** The result of a model call. Without `ended_at` the turn is still open and the row only counts its tries. */
+export const executionTurns = outlast.table(
+  'execution_turns',
+  {
+    executionId: uuid('execution_id')
+      .notNull()
+      .references(() => workflowExecutions.id, { onDelete: 'cascade' }),
+    turn: integer('turn').notNull(),
+    tenantId: tenantId(),
+    attempt: integer('attempt').notNull(),
+    model: text('model').notNull(),
+    failures: json('failures').$type<TurnFailure[]>().notNull().default(sql`'[]'::json`),
+    responseMessages: json('response_messages').$type<unknown[]>(),
+    toolCalls: json('tool_calls').$type<unknown[]>(),
+    usage: json('usage').$type<unknown>(),
+    finishReason: text('finish_reason'),
+    firstTokenMs: integer('first_token_ms'),
+    startedAt: time('started_at').notNull().defaultNow(),
+    endedAt: time('ended_at'),
+  },
+  (t) => [
+    primaryKey({ name: 'execution_turns_pkey', columns: [t.executionId, t.turn] }),
+    check(
+      'execution_turns_ended_check',
+      sql`(${t.endedAt} IS NOT NULL) = (${t.responseMessages} IS NOT NULL)
+        AND (${t.endedAt} IS NOT NULL) = (${t.finishReason} IS NOT NULL)`,
+    ),
+  ],
+);
+
+/** One failed try of a model call, kept for the timeline. */
+export interface TurnFailure {
+  at: string;
+  attempt: number;
+  code: string;
+  detail: string;
+  retryInMs: number | null;
+}
+
+/** The ledger of tool calls: `running` is committed before the tool is called (T1). */
+export const toolCalls = outlast.table(
+  'tool_calls',
+  {
+    executionId: uuid('execution_id')
+      .notNull()
+      .references(() => workflowExecutions.id, { onDelete: 'cascade' }),
+    toolCallId: text('tool_call_id').notNull(),
+    tenantId: tenantId(),
+    turn: integer('turn').notNull(),
+    position: integer('position').notNull(),
+    toolName: text('tool_name').notNull(),
+    input: json('input').$type<unknown>().notNull(),
+    idempotent: boolean('idempotent').notNull(),
+    status: text('status').notNull(),
+    attempt: integer('attempt'),
+    output: json('output').$type<unknown>(),
+    errorCode: text('error_code'),
+    errorText: text('error_text'),
+    createdAt: createdAt(),
+    startedAt: time('started_at'),
+    endedAt: time('ended_at'),
+  },
+  (t) => [
+    primaryKey({ name: 'tool_calls_pkey', columns: [t.executionId, t.toolCallId] }),
+    unique('tool_calls_position_key').on(t.executionId, t.turn, t.position),
+    check(
+      'tool_calls_status_check',
+      sql`${t.status} IN ('pending', 'running', 'completed', 'failed', 'denied', 'unknown')`,
+    ),
+    check(
+      'tool_calls_ended_check',
+      sql`(${t.status} IN ('completed', 'failed', 'denied', 'unknown')) = (${t.endedAt} IS NOT NULL)`,
+    ),
+    check('tool_calls_output_check', sql`(${t.status} = 'completed') = (${t.output} IS NOT NULL)`),
+    check('tool_calls_running_check', sql`${t.status} <> 'running' OR ${t.attempt} IS NOT NULL`),
+  ],
+);
+
+/** Who ran an execution, from when to when, and why that ended: a row for each claim. */
+export const executionAttempts = outlast.table(
+  'execution_attempts',
+  {
+    executionId: uuid('execution_id')
+      .notNull()
+      .references(() => workflowExecutions.id, { onDelete: 'cascade' }),
+    attempt: integer('attempt').notNull(),
+    tenantId: tenantId(),
+    segment: integer('segment').notNull(),
+    workerId: text('worker_id').notNull(),
+    host: text('host').notNull(),
+    startedAt: time('started_at').notNull().defaultNow(),
+    endedAt: time('ended_at'),
+    endReason: text('end_reason'),
+  },
+  (t) => [
+    primaryKey({ name: 'execution_attempts_pkey', columns: [t.executionId, t.attempt] }),
+    check('execution_attempts_ended_check', sql`(${t.endedAt} IS NULL) = (${t.endReason} IS NULL)`),
+    check(
+      'execution_attempts_reason_check',
+      sql`${t.endReason} IN ('crashed', 'lease-lost', 'drained', 'suspended', 'completed', 'failed', 'cancelled')`,
+    ),
+  ],
+);
+
+/** A process that runs executions, and its lease: gone from here means its lease is lost. */
+export const workers = outlast.table('workers', {
+  workerId: text('worker_id').primaryKey(),
+  bootId: text('boot_id').notNull(),
+  pidNamespace: text('pid_namespace').notNull(),
+  pid: integer('pid').notNull(),
+  processStart: text('process_start').notNull(),
+  host: text('host').notNull(),
+  version: text('version').notNull(),
+  startedAt: time('started_at').notNull().defaultNow(),
+  heartbeatAt: time('heartbeat_at').notNull().defaultNow(),
+});
+
+/** The first answer to a request that named a key; it commits together with what the request did. */
+export const idempotencyKeys = outlast.table(
+  'idempotency_keys',
+  {
+    tenantId: tenantId(),
+    ownerId: text('owner_id').notNull(),
+    key: text('key').notNull(),
+    requestHash: text('request_hash').notNull(),
+    status: integer('status'),
+    headers: json('headers').$type<Record<string, string>>(),
+    body: json('body').$type<unknown>(),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    primaryKey({ name: 'idempotency_keys_pkey', columns: [t.tenantId, t.ownerId, t.key] }),
+    index('idempotency_keys_created_idx').on(t.createdAt),
+  ],
+);
