@@ -1,0 +1,36 @@
+import { Problem } from '../problems/problem.ts';
+import type { AgentCatalog, AgentEntry } from './load-agents.ts';
+
+export interface AgentWishes {
+  /** What the request names. */
+  requested: string | undefined;
+  /** The agent that answered last in the thread. */
+  ofThread: string | null | undefined;
+  /** What the server is set to (OUTLAST_DEFAULT_AGENT). */
+  fallback: string | undefined;
+}
+
+/**
+ * The agent that answers: the one that is named, else the thread's last, the default, `assistant`, the only one.
+ * @throws Problem agent-not-found, agent-required, agent-broken
+ */
+export function chooseAgent(agents: AgentCatalog, wishes: AgentWishes): AgentEntry {
+  const entry = wishes.requested === undefined ? obvious(agents, wishes) : agents.get(wishes.requested);
+  if (entry === undefined) throw missing(wishes.requested);
+  if (entry.error !== null) throw new Problem('agent-broken', `The agent "${entry.id}" cannot run: ${entry.error}`);
+  return entry;
+}
+
+function obvious(agents: AgentCatalog, { ofThread, fallback }: AgentWishes): AgentEntry | undefined {
+  for (const id of [ofThread, fallback, 'assistant']) {
+    const entry = id == null ? undefined : agents.get(id);
+    if (entry !== undefined) return entry;
+  }
+  const all = agents.list();
+  return all.length === 1 ? all[0] : undefined;
+}
+
+function missing(requested: string | undefined): Problem {
+  if (requested === undefined) return new Problem('agent-required', 'Say which agent is to answer: send agentId');
+  return new Problem('agent-not-found', `There is no agent "${requested}"`);
+}
