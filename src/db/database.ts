@@ -57,7 +57,7 @@ export async function transaction<T>(
   let broken: Error | undefined;
   try {
     await plain(client, `BEGIN ISOLATION LEVEL ${isolation}`);
-    const result = await work(drizzle(client, { schema }) as Transaction);
+    const result = await work(drizzle(client, { schema }));
     await plain(client, 'COMMIT');
     return result;
   } catch (error) {

@@ -46,7 +46,9 @@ async function takeLock(client: pg.Client): Promise<void> {
     if (rows[0]?.locked === true) return;
     await delay(RETRY_MS);
   }
-  throw new Error('Another process has been migrating this database for two minutes; look at pg_stat_activity');
+  throw new Error(
+    'Another process has been migrating this database for two minutes; look at pg_stat_activity',
+  );
 }
 
 /** A pooler in transaction mode gives each statement another session, on which neither locks nor LISTEN work. */
@@ -61,6 +63,8 @@ async function refuseTransactionPooler(client: pg.Client): Promise<void> {
     pids.add(rows[0]?.pid ?? 0);
   }
   if (pids.size > 1) {
-    throw new Error('DATABASE_URL leads to a pooler in transaction mode; give a direct or session-mode connection');
+    throw new Error(
+      'DATABASE_URL leads to a pooler in transaction mode; give a direct or session-mode connection',
+    );
   }
 }

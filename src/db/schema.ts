@@ -119,9 +119,11 @@ export const workflowExecutions = outlast.table(
   (t) => [
     unique('workflow_executions_no_key').on(t.no),
     unique('workflow_executions_ordinal_key').on(t.threadNo, t.ordinal),
-    foreignKey({ name: 'workflow_executions_thread_fkey', columns: [t.threadNo], foreignColumns: [threads.no] }).onDelete(
-      'cascade',
-    ),
+    foreignKey({
+      name: 'workflow_executions_thread_fkey',
+      columns: [t.threadNo],
+      foreignColumns: [threads.no],
+    }).onDelete('cascade'),
     // E5: a thread has at most one active execution. Segment 0 still waits for its turn.
     uniqueIndex('workflow_executions_active_key')
       .on(t.threadNo)

@@ -1,0 +1,264 @@
+import { type Database, type Transaction, transaction } from '../db/database.ts';
+import { untilReachable } from '../db/retry.ts';
+import { holdExecution, OwnershipLost } from '../executions/ownership.ts';
+import { type Chunk, serializeChunk } from './chunk.ts';
+import { insertInTransaction, type LogOwner } from './insert-rows.ts';
+import { isInLog, readLastSeq } from './read-rows.ts';
+import { type Entry, endOf, type LogRow, makeRows } from './row.ts';
+
+/** Bytes of one execution that may wait for the disk before its producer has to wait too. */
+const MAX_WAITING_BYTES = 256 * 1024;
+/** What a delta weighs beside its text. */
+const DELTA_OVERHEAD = 64;
+
+/** What an execution's log needs of the writer that all logs of the process share. */
+export interface LogWriterPort {
+  readonly db: Database;
+  readonly isFull: boolean;
+  schedule(log: ExecutionLog): void;
+  weigh(bytes: number): void;
+  close(log: ExecutionLog): void;
+  publish(executionNo: number, rows: readonly LogRow[]): void;
+}
+
+/** A transaction's own rows: they are numbered and written when its work is done. */
+export interface TransactionalAppend {
+  readonly tx: Transaction;
+  readonly append: (turn: number, ...chunks: Chunk[]) => void;
+}
+
+/** The rows and the result of a try to commit. */
+interface Tried<T> {
+  rows: LogRow[];
+  result: T;
+}
+
+/** A step that commits rows of the log together with other changes. */
+export interface TransactionalStep<T> {
+  /** Takes locks that come before the execution's own (lock order: thread → execution). */
+  lockFirst?: (tx: Transaction) => Promise<void>;
+  /** Runs while the execution's row is held. Runs again after a lost connection, so it looks for its effect. */
+  work: (append: TransactionalAppend) => Promise<T>;
+}
+
+/**
+ * The log of one execution that this process runs. Chunks go through two states: *waiting* (no number yet, may
+ * still be joined with a neighbour) and *in flight* (numbered, with bytes that never change again). Only one
+ * append is under way at a time, by whichever path: the shared flush, or a transaction.
+ */
+export class ExecutionLog {
+  readonly owner: LogOwner;
+  readonly signal: AbortSignal;
+  readonly #writer: LogWriterPort;
+  readonly #onLost: (error: Error) => void;
+  #lastSeq: number;
+  #waiting: Entry[] = [];
+  #flight: LogRow[] = [];
+  #waitingBytes = 0;
+  #flightBytes = 0;
+  #inTransaction = false;
+  #transactions: Promise<unknown> = Promise.resolve();
+  #failure: Error | undefined;
+  #settled: (() => void)[] = [];
+
+  constructor(
+    writer: LogWriterPort,
+    options: { owner: LogOwner; lastSeq: number; signal: AbortSignal; onLost: (error: Error) => void },
+  ) {
+    this.#writer = writer;
+    this.owner = options.owner;
+    this.signal = options.signal;
+    this.#lastSeq = options.lastSeq;
+    this.#onLost = options.onLost;
+    options.signal.addEventListener('abort', () => this.fail(options.signal.reason as Error), { once: true });
+  }
+
+  /** The seq of the last committed chunk. */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** Numbered rows that are being written. */
+  get flight(): readonly LogRow[] {
+    return this.#flight;
+  }
+
+  /**
+   * Puts a chunk on its way into the log. A producer awaits what this returns: it resolves when there is room,
+   * not when the chunk is committed.
+   * @throws OwnershipLost, or what made the log fail.
+   */
+  async append(turn: number, chunk: Chunk): Promise<void> {
+    this.#throwIfFailed();
+    const weight = 'delta' in chunk ? chunk.delta.length + DELTA_OVERHEAD : serializeChunk(chunk).length;
+    this.#waiting.push({ turn, chunk });
+    this.#waitingBytes += weight;
+    this.#writer.weigh(weight);
+    this.#writer.schedule(this);
+    while (this.#waitingBytes > MAX_WAITING_BYTES || (this.#writer.isFull && this.#flight.length > 0)) {
+      await this.#nextSettled();
+    }
+  }
+
+  /** Resolves once all that was appended is committed. @throws as `append` does. */
+  async drained(): Promise<void> {
+    this.#throwIfFailed();
+    while (this.#waiting.length > 0 || this.#flight.length > 0) await this.#nextSettled();
+  }
+
+  /**
+   * Commits rows and other changes of the execution in one transaction, under the fence. It drains the buffer,
+   * then keeps the shared flush away from this log until it has committed.
+   * @throws OwnershipLost when another attempt owns the execution, or what `work` throws.
+   */
+  async transact<T>(step: TransactionalStep<T>): Promise<T> {
+    const leave = await this.#enter();
+    try {
+      do await this.drained();
+      while (this.#waiting.length > 0);
+      this.#inTransaction = true;
+      return await this.#commit(step);
+    } finally {
+      this.#inTransaction = false;
+      leave();
+      if (this.#waiting.length > 0) this.#writer.schedule(this);
+    }
+  }
+
+  /** @internal Numbers what waits, if nothing is in flight already; says how many rows there are to write. */
+  take(): number {
+    if (this.#flight.length > 0) return this.#flight.length;
+    if (this.#inTransaction || this.#waiting.length === 0) return 0;
+    this.#flight = makeRows(this.#waiting, this.#lastSeq + 1, this.owner.attempt);
+    this.#flightBytes = this.#waitingBytes;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    return this.#flight.length;
+  }
+
+  /** @internal The rows in flight are committed: hand them to the readers. */
+  written(): void {
+    const rows = this.#flight;
+    this.#flight = [];
+    this.#writer.weigh(-this.#flightBytes);
+    this.#flightBytes = 0;
+    this.#deliver(rows);
+    if (this.#waiting.length > 0) this.#writer.schedule(this);
+    this.#settle();
+  }
+
+  /** @internal The fence refused the rows: a newer attempt owns the execution. */
+  refused(): void {
+    this.fail(new OwnershipLost(`Execution ${this.owner.executionId} has a newer owner`));
+  }
+
+  /** @internal Whether the flight went in although its outcome was not heard. */
+  async isFlightIn(): Promise<boolean> {
+    const [first] = this.#flight;
+    return first === undefined || (await isInLog(this.#writer.db.orm, this.owner.executionNo, first));
+  }
+
+  /** @internal Somebody else took the seqs in flight (a decision, say): number the same chunks anew. */
+  async renumber(): Promise<void> {
+    let seq = (await readLastSeq(this.#writer.db.orm, this.owner.executionNo)) + 1;
+    this.#flight = this.#flight.map((row) => {
+      const moved = { ...row, seq };
+      seq += row.n;
+      return moved;
+    });
+  }
+
+  /** The execution has ended or left this process; nothing may be appended any more. */
+  close(): void {
+    this.#writer.close(this);
+  }
+
+  /** Ends this log in this process: what is not committed is given up, whoever waits for it is told why. */
+  fail(error: Error): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#writer.weigh(-this.#waitingBytes - this.#flightBytes);
+    this.#waiting = [];
+    this.#flight = [];
+    this.#waitingBytes = this.#flightBytes = 0;
+    this.#settle();
+    this.#onLost(error);
+  }
+
+  async #commit<T>(step: TransactionalStep<T>): Promise<T> {
+    let tried: Tried<T> | undefined;
+    const done = await untilReachable(this.signal, () =>
+      transaction(this.#writer.db, async (tx) => {
+        await step.lockFirst?.(tx);
+        const held = await this.#hold(tx);
+        // A try whose COMMIT was not heard of held the same row, so it has come to its end by now.
+        if (tried !== undefined && (await this.#isIn(tx, tried))) return tried;
+        if (held instanceof Error) throw held;
+        tried = await this.#try(tx, step);
+        return tried;
+      }),
+    );
+    this.#deliver(done.rows);
+    return done.result;
+  }
+
+  /** One transaction of a log at a time, in the order of arrival. */
+  async #enter(): Promise<() => void> {
+    const previous = this.#transactions;
+    let leave = () => {};
+    this.#transactions = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    await previous;
+    return leave;
+  }
+
+  /** Takes the fence, or says why not. */
+  async #hold(tx: Transaction): Promise<OwnershipLost | undefined> {
+    try {
+      await holdExecution(tx, this.owner.executionId, this.owner.attempt);
+      return undefined;
+    } catch (error) {
+      if (error instanceof OwnershipLost) return error;
+      throw error;
+    }
+  }
+
+  async #isIn<T>(tx: Transaction, { rows }: Tried<T>): Promise<boolean> {
+    return rows[0] !== undefined && (await isInLog(tx, this.owner.executionNo, rows[0]));
+  }
+
+  async #try<T>(tx: Transaction, step: TransactionalStep<T>): Promise<Tried<T>> {
+    const entries: Entry[] = [];
+    const append = (turn: number, ...chunks: Chunk[]) => {
+      for (const chunk of chunks) entries.push({ turn, chunk });
+    };
+    const result = await step.work({ tx, append });
+    // Whoever else appends takes the execution's row first, which is held here: this cannot move any more.
+    const rows = makeRows(entries, (await readLastSeq(tx, this.owner.executionNo)) + 1, this.owner.attempt);
+    await insertInTransaction(tx, this.owner, rows);
+    return { rows, result };
+  }
+
+  #deliver(rows: readonly LogRow[]): void {
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    this.#lastSeq = endOf(last);
+    this.#writer.publish(this.owner.executionNo, rows);
+  }
+
+  async #nextSettled(): Promise<void> {
+    await new Promise<void>((resolve) => this.#settled.push(resolve));
+    this.#throwIfFailed();
+  }
+
+  #settle(): void {
+    const waiters = this.#settled;
+    this.#settled = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}

@@ -1,0 +1,68 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Database } from '../db/database.ts';
+import { isTransient } from '../db/errors.ts';
+import { isFinal } from './chunk.ts';
+import { readPage } from './read-rows.ts';
+import type { Follower, RecentRows } from './recent-rows.ts';
+import { type LogLine, type LogRow, linesAfter } from './row.ts';
+
+export interface ReadOptions {
+  /** The seq of the last chunk that the reader has; 0 for none. */
+  after: number;
+  /** Ends the reading. */
+  signal: AbortSignal;
+  /** Milliseconds between looks at the table when no news came. */
+  pollMs?: number;
+}
+
+const POLL_MS = 1000;
+const RECONNECT_MS = 200;
+
+/**
+ * Reads a log from `after` on, live: each later chunk once, in order, with the bytes that were committed
+ * (L1, L2, L3), until its final row or an abort. Pulls at the pace of whoever iterates.
+ *
+ * Subscribe first, then read, then wait: nothing can fall in between. Only the chunk at cursor + 1 is ever
+ * delivered; whatever else arrives is a reason to look at the table, never one to advance.
+ */
+export async function* readLog(
+  db: Database,
+  recentRows: RecentRows,
+  executionNo: number,
+  { after, signal, pollMs = POLL_MS }: ReadOptions,
+): AsyncGenerator<LogLine[], void, void> {
+  const follower = recentRows.follow(executionNo);
+  try {
+    for (let cursor = after; !signal.aborted; ) {
+      const lines = linesAfter(await nextRows(db, follower, executionNo, cursor, signal), cursor);
+      const last = lines.at(-1);
+      if (last === undefined) {
+        await follower.news(pollMs, signal);
+        continue;
+      }
+      cursor = last.seq;
+      yield lines;
+      if (isFinal(last.chunk)) return;
+    }
+  } finally {
+    follower.close();
+  }
+}
+
+async function nextRows(
+  db: Database,
+  follower: Follower,
+  executionNo: number,
+  cursor: number,
+  signal: AbortSignal,
+): Promise<readonly LogRow[]> {
+  const recent = follower.recent(cursor);
+  if (recent.length > 0) return recent;
+  try {
+    return await readPage(db, executionNo, cursor);
+  } catch (error) {
+    if (!isTransient(error)) throw error;
+    await delay(RECONNECT_MS, undefined, { signal }).catch(() => undefined);
+    return [];
+  }
+}

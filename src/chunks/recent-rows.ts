@@ -1,0 +1,106 @@
+import { endOf, type LogRow } from './row.ts';
+
+/** Rows kept per followed execution; a reader that is further behind reads the table. */
+const KEPT_BYTES = 64 * 1024;
+
+/** What a reader follows: recent rows from memory and wake-ups. Shared by all readers of one execution. */
+export interface Follower {
+  /** The rows that hold `cursor` + 1 and what comes after it, or none: then the table tells. */
+  recent(cursor: number): readonly LogRow[];
+  /** Resolves at the next news, after `ms`, or when the signal aborts; at once if there was news since the last call. */
+  news(ms: number, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+interface Followed {
+  rows: LogRow[];
+  bytes: number;
+  readers: Set<Reader>;
+}
+
+interface Reader {
+  fresh: boolean;
+  wake: (() => void) | undefined;
+}
+
+/**
+ * Committed rows on their way from the log's writer to the readers in this process. Holds nothing for an
+ * execution that nobody follows, and one bounded stretch for all its readers together: a slow reader costs no
+ * memory. News is only a hint (L3 is the caller's: rows are published after their commit).
+ */
+export class RecentRows {
+  readonly #followed = new Map<number, Followed>();
+
+  /** Hands committed rows to the readers. */
+  publish(executionNo: number, rows: readonly LogRow[]): void {
+    const followed = this.#followed.get(executionNo);
+    if (followed === undefined) return;
+    for (const row of rows) keep(followed, row);
+    for (const reader of followed.readers) rouse(reader);
+  }
+
+  /** How many readers there are, over all executions. */
+  get readers(): number {
+    let count = 0;
+    for (const followed of this.#followed.values()) count += followed.readers.size;
+    return count;
+  }
+
+  follow(executionNo: number): Follower {
+    const followed = this.#followed.get(executionNo) ?? { rows: [], bytes: 0, readers: new Set() };
+    this.#followed.set(executionNo, followed);
+    const reader: Reader = { fresh: false, wake: undefined };
+    followed.readers.add(reader);
+    return {
+      recent: (cursor) => rowsFrom(followed.rows, cursor),
+      news: (ms, signal) => awaitNews(reader, ms, signal),
+      close: () => {
+        followed.readers.delete(reader);
+        rouse(reader);
+        if (followed.readers.size === 0 && this.#followed.get(executionNo) === followed) {
+          this.#followed.delete(executionNo);
+        }
+      },
+    };
+  }
+}
+
+function keep(followed: Followed, row: LogRow): void {
+  const last = followed.rows.at(-1);
+  if (last !== undefined && row.seq !== endOf(last) + 1) {
+    followed.rows = [];
+    followed.bytes = 0;
+  }
+  followed.rows.push(row);
+  followed.bytes += row.chunks.length;
+  while (followed.bytes > KEPT_BYTES && followed.rows.length > 1) {
+    followed.bytes -= (followed.rows.shift() as LogRow).chunks.length;
+  }
+}
+
+function rowsFrom(rows: readonly LogRow[], cursor: number): readonly LogRow[] {
+  const first = rows.findLastIndex((row) => row.seq <= cursor + 1);
+  if (first === -1) return [];
+  return endOf(rows[first] as LogRow) > cursor ? rows.slice(first) : rows.slice(first + 1);
+}
+
+function rouse(reader: Reader): void {
+  reader.fresh = true;
+  reader.wake?.();
+}
+
+async function awaitNews(reader: Reader, ms: number, signal: AbortSignal): Promise<void> {
+  if (!reader.fresh && !signal.aborted) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      reader.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      signal.addEventListener('abort', reader.wake, { once: true });
+    });
+    if (reader.wake !== undefined) signal.removeEventListener('abort', reader.wake);
+    reader.wake = undefined;
+  }
+  reader.fresh = false;
+}

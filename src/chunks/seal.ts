@@ -1,0 +1,116 @@
+import type { Chunk } from './chunk.ts';
+
+type Deltas = 'text' | 'reasoning';
+
+interface OpenCall {
+  toolName: string;
+  dynamic: boolean | undefined;
+  /** The step that it was made in; 0 before the first. */
+  step: number;
+  /** Whether its input is complete: only then it can have an output. */
+  asked: boolean;
+  /** Its approval, while that is anything but granted: such a call can only be denied. */
+  approval?: { id: string; denied: boolean } | undefined;
+}
+
+/** What is still open at some point of a log. */
+interface OpenParts {
+  step: number;
+  stepOpen: boolean;
+  deltas: Map<string, Deltas>;
+  calls: Map<string, OpenCall>;
+}
+
+/**
+ * The rows that close every open part of a log, so that its fold is a message without an unfinished part: a
+ * stock client would otherwise wait for ever or ask again and again. They come before the final row.
+ */
+export function sealingChunks(chunks: readonly Chunk[], reason: string): Chunk[] {
+  const open = openParts(chunks);
+  const sealing: Chunk[] = [];
+  for (const [id, kind] of open.deltas) sealing.push({ type: `${kind}-end`, id });
+  for (const [toolCallId, call] of open.calls) sealing.push(...sealCall(toolCallId, call, open.step, reason));
+  if (open.stepOpen) sealing.push({ type: 'finish-step' });
+  return sealing;
+}
+
+function sealCall(toolCallId: string, call: OpenCall, step: number, errorText: string): Chunk[] {
+  if (call.approval !== undefined) return deny(toolCallId, call.approval, errorText);
+  const dynamic = call.dynamic === undefined ? {} : { dynamic: call.dynamic };
+  // An input error would begin a second part for a call of an earlier step.
+  if (call.asked || call.step < step)
+    return [{ type: 'tool-output-error', toolCallId, errorText, ...dynamic }];
+  return [
+    { type: 'tool-input-error', toolCallId, toolName: call.toolName, input: {}, errorText, ...dynamic },
+  ];
+}
+
+/** An error is no valid end for a call whose approval is not granted. */
+function deny(toolCallId: string, approval: { id: string; denied: boolean }, reason: string): Chunk[] {
+  const denied: Chunk = { type: 'tool-output-denied', toolCallId };
+  if (approval.denied) return [denied];
+  return [{ type: 'tool-approval-response', approvalId: approval.id, approved: false, reason }, denied];
+}
+
+function openParts(chunks: readonly Chunk[]): OpenParts {
+  const open: OpenParts = { step: 0, stepOpen: false, deltas: new Map(), calls: new Map() };
+  for (const chunk of chunks) {
+    if (chunk.type === 'start-step') {
+      open.step += 1;
+      open.stepOpen = true;
+    } else if (chunk.type === 'reset-step') {
+      open.deltas.clear();
+      for (const [id, call] of open.calls) if (call.step === open.step) open.calls.delete(id);
+    } else if (chunk.type === 'finish-step') {
+      open.stepOpen = false;
+    } else {
+      trackDeltas(open.deltas, chunk);
+      trackCalls(open, chunk);
+    }
+  }
+  return open;
+}
+
+function trackDeltas(deltas: OpenParts['deltas'], chunk: Chunk): void {
+  if (chunk.type === 'text-start') deltas.set(chunk.id, 'text');
+  else if (chunk.type === 'reasoning-start') deltas.set(chunk.id, 'reasoning');
+  else if (chunk.type === 'text-end' || chunk.type === 'reasoning-end') deltas.delete(chunk.id);
+}
+
+function trackCalls({ calls, step }: OpenParts, chunk: Chunk): void {
+  switch (chunk.type) {
+    case 'tool-input-start':
+    case 'tool-input-available':
+      calls.set(chunk.toolCallId, {
+        step,
+        ...calls.get(chunk.toolCallId),
+        toolName: chunk.toolName,
+        dynamic: chunk.dynamic,
+        asked: chunk.type === 'tool-input-available',
+      });
+      break;
+    case 'tool-approval-request':
+      setApproval(calls, chunk.toolCallId, { id: chunk.approvalId, denied: false });
+      break;
+    case 'tool-approval-response':
+      for (const [id, call] of calls) {
+        if (call.approval?.id !== chunk.approvalId) continue;
+        setApproval(calls, id, chunk.approved ? undefined : { id: chunk.approvalId, denied: true });
+      }
+      break;
+    case 'tool-output-available':
+      if (chunk.preliminary !== true) calls.delete(chunk.toolCallId);
+      break;
+    case 'tool-input-error':
+    case 'tool-output-error':
+    case 'tool-output-denied':
+      calls.delete(chunk.toolCallId);
+      break;
+    default:
+  }
+}
+
+function setApproval(calls: OpenParts['calls'], toolCallId: string, approval: OpenCall['approval']): void {
+  const call = calls.get(toolCallId);
+  if (call !== undefined) calls.set(toolCallId, { ...call, approval });
+}
