@@ -93,7 +93,9 @@ function readSecretFiles(source: Source, faults: string[]): Source {
     try {
       values[name] = readFileSync(path, 'utf8').trim();
     } catch (error) {
-      faults.push(`${name}_FILE: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
+      faults.push(
+        `${name}_FILE: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
+      );
     }
   }
   return values;

@@ -1,0 +1,189 @@
+import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
+import { sql } from 'drizzle-orm';
+import pg from 'pg';
+import type { Logger } from 'pino';
+import { AGENT_EXECUTION, type WorkflowEngine } from '../../workflows/register-workflows.ts';
+import type { Database, Transaction } from '../db/database.ts';
+import type { Dispatch } from '../executions/dispatch.ts';
+import type { DiscardSegment } from '../executions/hand-over.ts';
+import type { Stuck } from '../workers/sweeper.ts';
+import { dbosLogger } from './dbos-logger.ts';
+
+/**
+ * Which shape the workflows have. It changes only when an old process could not run a new segment or the other way
+ * round; DBOS's default, a hash of the code, would strand every queued segment at each deploy.
+ */
+export const APPLICATION_VERSION = '1';
+
+const APPLICATION = 'outlast';
+const QUEUE = 'executions';
+const QUEUE_POLL_MS = 50;
+/** A queued execution gets this long to show up in DBOS before it counts as stranded. */
+const STRANDED_AFTER_MS = 2000;
+
+export interface EngineOptions {
+  databaseUrl: string;
+  executorId: string;
+  /** Milliseconds that a transaction of DBOS may sit idle, as for our own. */
+  idleTransactionMs: number;
+  /** Segments that this process takes from the queue at once; 0 for a process that runs none. */
+  concurrency: number;
+  /** Whether this process may start a segment itself: a worker with a free slot that is not draining. */
+  canStart(): boolean;
+  logger: Logger;
+}
+
+/** The one place that knows DBOS: it starts, enqueues, finds and forgets the workflows of segments. */
+export interface Engine extends WorkflowEngine {
+  readonly dispatch: Dispatch;
+  readonly discard: DiscardSegment;
+  readonly findStranded: (db: Database, limit: number) => Promise<Stuck[]>;
+  /** Begins to run segments; all workflows are registered by then. */
+  launch(): Promise<void>;
+  /** Ends DBOS in this process; what still runs stays for others to take over. */
+  shutdown(): Promise<void>;
+}
+
+type SegmentWorkflow = (executionId: string, segment: number) => Promise<void>;
+
+/** Connects to DBOS without running anything yet. */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const pool = new pg.Pool({
+    connectionString: options.databaseUrl,
+    max: 10,
+    keepAlive: true,
+    idle_in_transaction_session_timeout: options.idleTransactionMs,
+    application_name: 'outlast dbos',
+  });
+  pool.on('error', (error) => options.logger.warn({ err: error }, 'dbos.connection-lost'));
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  const client = await DBOSClient.create({
+    systemDatabaseUrl: options.databaseUrl,
+    systemDatabasePool: pool,
+    applicationName: APPLICATION,
+    logger: dbosLogger(options.logger),
+  });
+  const workflows = new Map<string, SegmentWorkflow>();
+  configure(options, pool);
+  return {
+    runStep: (name, step) => DBOS.runStep(step, { name }),
+    register: (name, workflow) => workflows.set(name, DBOS.registerWorkflow(workflow, { name })),
+    dispatch: async (tx, executionId, segment) => {
+      const workflow = workflows.get(AGENT_EXECUTION);
+      if (workflow !== undefined && options.canStart() && (await isQueueEmpty(tx))) {
+        return () => start(options.logger, workflow, executionId, segment);
+      }
+      await enqueue(client, tx, executionId, segment);
+      return () => undefined;
+    },
+    discard: discardSegment,
+    findStranded,
+    launch: async () => {
+      await registerQueue(client, options.concurrency);
+      await DBOS.launch();
+    },
+    shutdown: async () => {
+      await DBOS.shutdown({ workflowCompletionTimeoutMS: 0 });
+      await client.destroy();
+      await pool.end();
+    },
+  };
+}
+
+function configure(options: EngineOptions, pool: pg.Pool): void {
+  DBOS.setConfig({
+    name: APPLICATION,
+    systemDatabaseUrl: options.databaseUrl,
+    systemDatabasePool: pool,
+    executorID: options.executorId,
+    applicationVersion: APPLICATION_VERSION,
+    runMigrations: false,
+    // A name that no queue has: a process that runs nothing must not take anything either.
+    listenQueues: [options.concurrency > 0 ? QUEUE : 'none'],
+    logger: dbosLogger(options.logger),
+  });
+}
+
+/** Before the launch, so that this process polls the queue from the first moment. */
+async function registerQueue(client: DBOSClient, concurrency: number): Promise<void> {
+  if (concurrency === 0) return;
+  await client.registerQueue(QUEUE, {
+    workerConcurrency: concurrency,
+    minPollingIntervalMs: QUEUE_POLL_MS,
+    onConflict: 'always_update',
+  });
+}
+
+function workflowId(executionId: string, segment: number): string {
+  return `${executionId}:${segment}`;
+}
+
+function start(logger: Logger, workflow: SegmentWorkflow, executionId: string, segment: number): void {
+  const started = DBOS.startWorkflow(workflow, {
+    workflowID: workflowId(executionId, segment),
+    workflowIDReusePolicy: 'reject',
+  })(executionId, segment);
+  // If this fails the execution stays queued without a workflow, which a healer finds within seconds.
+  started
+    .then((handle) => handle.getResult())
+    .catch((error: unknown) =>
+      logger.debug({ err: error, executionId, segment }, 'dbos.workflow-ended-early'),
+    );
+}
+
+async function enqueue(
+  client: DBOSClient,
+  tx: Transaction,
+  executionId: string,
+  segment: number,
+): Promise<void> {
+  await client.enqueueInTransaction<SegmentWorkflow>(
+    tx.$client,
+    {
+      workflowName: AGENT_EXECUTION,
+      queueName: QUEUE,
+      workflowID: workflowId(executionId, segment),
+      appVersion: APPLICATION_VERSION,
+      workflowIDReusePolicy: 'reject',
+    },
+    executionId,
+    segment,
+  );
+}
+
+async function isQueueEmpty(tx: Transaction): Promise<boolean> {
+  const { rowCount } = await tx.execute(sql`
+    SELECT 1 FROM dbos.workflow_status WHERE queue_name = ${QUEUE} AND status = 'ENQUEUED' LIMIT 1`);
+  return rowCount === 0;
+}
+
+/** Deletes a segment's workflow with everything that hangs on it; DBOS's other tables have no foreign key to it. */
+async function discardSegment(tx: Transaction, executionId: string, segment: number): Promise<void> {
+  const id = workflowId(executionId, segment);
+  for (const table of ['workflow_status', 'workflow_input', 'workflow_output', 'operation_outputs']) {
+    await tx.execute(
+      sql`DELETE FROM ${sql.identifier('dbos')}.${sql.identifier(table)} WHERE workflow_uuid = ${id}`,
+    );
+  }
+}
+
+/** Queued executions whose segment has no workflow, an ended one, or one that belongs to a process without a lease. */
+async function findStranded(db: Database, limit: number): Promise<Stuck[]> {
+  const { rows } = await db.orm.execute<{ id: string; attempt: number; segment: number }>(sql`
+    SELECT e.id, e.attempt, e.segment
+    FROM outlast.workflow_executions e
+    LEFT JOIN dbos.workflow_status w ON w.workflow_uuid = e.id::text || ':' || e.segment
+    WHERE e.status = 'queued' AND e.segment > 0
+      AND e.queued_at < clock_timestamp() - ${STRANDED_AFTER_MS} * interval '1 ms'
+      AND (w.workflow_uuid IS NULL
+        OR w.status NOT IN ('ENQUEUED', 'DELAYED', 'PENDING')
+        OR (w.status = 'PENDING'
+          AND NOT EXISTS (SELECT 1 FROM outlast.workers k WHERE k.worker_id = w.executor_id)))
+    LIMIT ${limit}`);
+  return rows.map((row) => ({
+    executionId: row.id,
+    status: 'queued',
+    attempt: row.attempt,
+    segment: row.segment,
+  }));
+}

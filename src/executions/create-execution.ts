@@ -1,0 +1,142 @@
+import { and, eq, notInArray, sql } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
+import type { Transaction } from '../db/database.ts';
+import { messages, threads, workflowExecutions } from '../db/schema.ts';
+import { type Scope, within } from '../db/scope.ts';
+import { Problem } from '../problems/problem.ts';
+import type { Dispatch } from './dispatch.ts';
+import { EXECUTION_STATUSES, isFinalStatus } from './status.ts';
+
+const FINAL_STATUSES = EXECUTION_STATUSES.filter(isFinalStatus);
+
+/** What to do when the thread has an execution that is not final. */
+export type OnBusy = 'enqueue' | 'reject';
+
+export interface NewExecution {
+  agentId: string;
+  /** Made if it does not exist; a new one if absent. */
+  threadId?: string | undefined;
+  message: { id?: string | undefined; parts: unknown[] };
+  metadata: Record<string, unknown>;
+  source: 'api';
+  onBusy: OnBusy;
+}
+
+export interface CreatedExecution {
+  executionId: string;
+  /** To be called once the transaction has committed. */
+  launch(): void;
+}
+
+type Thread = typeof threads.$inferSelect;
+
+/**
+ * Stores the user's message and an execution that answers it, and sees to it that it is run (E4: what commits
+ * here is durable). In a busy thread it waits, as segment 0, until the one before it is final.
+ * @throws Problem thread-busy, message-id-reused
+ */
+export async function createExecution(
+  tx: Transaction,
+  dispatch: Dispatch,
+  scope: Scope,
+  request: NewExecution,
+): Promise<CreatedExecution> {
+  const thread = await lockThread(tx, scope, request.threadId ?? uuidv7());
+  const activeId = await findUnfinished(tx, thread);
+  if (activeId !== undefined && request.onBusy === 'reject') {
+    throw new Problem('thread-busy', `Thread ${thread.id} has an execution that is not finished`, {
+      extra: { executionId: activeId },
+    });
+  }
+  const executionId = uuidv7();
+  const ordinal = thread.lastOrdinal + 1;
+  const input = { id: request.message.id ?? uuidv7(), role: 'user' as const, parts: request.message.parts };
+  await insertInput(tx, thread, executionId, ordinal, input);
+  await tx.insert(workflowExecutions).values({
+    id: executionId,
+    ...scope,
+    threadNo: thread.no,
+    ordinal,
+    messageId: uuidv7(),
+    inputMessageId: input.id,
+    agentId: request.agentId,
+    source: request.source,
+    status: 'queued',
+    segment: activeId === undefined ? 1 : 0,
+    input,
+    metadata: request.metadata,
+  });
+  await advanceThread(tx, thread, ordinal, request.agentId);
+  const launch = activeId === undefined ? await dispatch(tx, executionId, 1) : () => undefined;
+  return { executionId, launch };
+}
+
+/** Takes the thread's row, made if absent: all that adds to or promotes in a thread happens one after another. */
+async function lockThread(tx: Transaction, scope: Scope, id: string): Promise<Thread> {
+  await tx
+    .insert(threads)
+    .values({ ...scope, id })
+    .onConflictDoNothing();
+  const [thread] = await tx
+    .select()
+    .from(threads)
+    .where(and(within(threads, scope), eq(threads.id, id)))
+    .for('no key update');
+  if (thread === undefined) throw new Problem('not-found', `There is no thread ${id}`);
+  return thread;
+}
+
+/** @internal The thread's oldest execution that is not final; the caller holds the thread's row. */
+export async function findUnfinished(
+  tx: Transaction,
+  thread: Pick<Thread, 'no'>,
+): Promise<string | undefined> {
+  const [unfinished] = await tx
+    .select({ id: workflowExecutions.id })
+    .from(workflowExecutions)
+    .where(
+      and(eq(workflowExecutions.threadNo, thread.no), notInArray(workflowExecutions.status, FINAL_STATUSES)),
+    )
+    .orderBy(workflowExecutions.ordinal)
+    .limit(1);
+  return unfinished?.id;
+}
+
+async function insertInput(
+  tx: Transaction,
+  thread: Thread,
+  executionId: string,
+  ordinal: number,
+  input: { id: string; role: 'user'; parts: unknown[] },
+): Promise<void> {
+  const inserted = await tx
+    .insert(messages)
+    .values({
+      threadNo: thread.no,
+      tenantId: thread.tenantId,
+      id: input.id,
+      position: 2 * ordinal,
+      role: input.role,
+      parts: input.parts,
+      status: 'complete',
+      executionId,
+    })
+    .onConflictDoNothing({ target: [messages.threadNo, messages.id] })
+    .returning({ id: messages.id });
+  if (inserted.length === 0) {
+    throw new Problem('message-id-reused', `Thread ${thread.id} already has a message ${input.id}`);
+  }
+}
+
+/** @internal Records that the thread has a new newest execution. */
+export async function advanceThread(
+  tx: Transaction,
+  thread: Pick<Thread, 'no'>,
+  ordinal: number,
+  agentId: string,
+): Promise<void> {
+  await tx
+    .update(threads)
+    .set({ lastOrdinal: ordinal, agentId, updatedAt: sql`clock_timestamp()` })
+    .where(eq(threads.no, thread.no));
+}

@@ -1,0 +1,29 @@
+import type { Logger } from 'pino';
+import { type Database, transaction } from '../db/database.ts';
+import { untilReachable } from '../db/retry.ts';
+import type { Dispatch } from './dispatch.ts';
+import { type DiscardSegment, handOver } from './hand-over.ts';
+import type { OwnedExecution } from './owned-execution.ts';
+import { OwnershipLost } from './ownership.ts';
+
+/** Gives an execution of this process to whoever takes its next segment, because the process is about to end. */
+export async function handOverOwned(
+  db: Database,
+  engine: { dispatch: Dispatch; discard: DiscardSegment },
+  owned: OwnedExecution,
+  logger: Logger,
+): Promise<void> {
+  const { id, attempt, segment } = owned.claimed;
+  const from = { executionId: id, status: 'running' as const, attempt, segment };
+  try {
+    const launch = await untilReachable(owned.signal, () =>
+      transaction(db, (tx) => handOver(tx, engine.dispatch, engine.discard, from, 'drained')),
+    );
+    if (launch !== undefined) logger.info({ executionId: id, attempt }, 'execution.drained');
+  } catch (error) {
+    // Lost already, or a fault: a sweeper finds it when this worker's row is gone.
+    if (!(error instanceof OwnershipLost))
+      logger.error({ err: error, executionId: id }, 'execution.drain-failed');
+  }
+  owned.lose(new OwnershipLost(`Execution ${id} was handed over`));
+}

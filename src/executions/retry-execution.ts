@@ -1,0 +1,72 @@
+import { and, eq } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
+import type { Transaction } from '../db/database.ts';
+import { messages, threads, workflowExecutions } from '../db/schema.ts';
+import { type Scope, within } from '../db/scope.ts';
+import { Problem } from '../problems/problem.ts';
+import { advanceThread, type CreatedExecution, findUnfinished } from './create-execution.ts';
+import type { Dispatch } from './dispatch.ts';
+
+/**
+ * Answers the same user message again with a new execution, linked by `retryOf`. The failed answer leaves the
+ * history; the log of the first execution stays.
+ * @throws Problem not-found, not-retryable (it has not failed or been cancelled), not-last (newer messages exist)
+ */
+export async function retryExecution(
+  tx: Transaction,
+  dispatch: Dispatch,
+  scope: Scope,
+  executionId: string,
+): Promise<CreatedExecution> {
+  const thread = await lockThreadOf(tx, scope, executionId);
+  const [failed] = await tx.select().from(workflowExecutions).where(eq(workflowExecutions.id, executionId));
+  if (thread === undefined || failed === undefined) {
+    throw new Problem('not-found', `There is no execution ${executionId}`);
+  }
+  if (failed.status !== 'failed' && failed.status !== 'cancelled') {
+    throw new Problem(
+      'not-retryable',
+      `Only a failed or cancelled execution can be retried; this one is ${failed.status}`,
+    );
+  }
+  if (failed.ordinal !== thread.lastOrdinal) {
+    throw new Problem('not-last', 'Only the last execution of a thread can be retried');
+  }
+  const isBusy = (await findUnfinished(tx, thread)) !== undefined;
+  const retryId = uuidv7();
+  const ordinal = failed.ordinal + 1;
+  await tx.delete(messages).where(and(eq(messages.threadNo, thread.no), eq(messages.id, failed.messageId)));
+  await tx.insert(workflowExecutions).values({
+    id: retryId,
+    ...scope,
+    threadNo: thread.no,
+    ordinal,
+    messageId: uuidv7(),
+    inputMessageId: failed.inputMessageId,
+    agentId: failed.agentId,
+    source: failed.source,
+    status: 'queued',
+    segment: isBusy ? 0 : 1,
+    retryOf: failed.id,
+    input: failed.input,
+    metadata: failed.metadata,
+  });
+  await advanceThread(tx, thread, ordinal, failed.agentId);
+  const launch = isBusy ? () => undefined : await dispatch(tx, retryId, 1);
+  return { executionId: retryId, launch };
+}
+
+/** Lock order: the thread comes before any of its executions. */
+async function lockThreadOf(
+  tx: Transaction,
+  scope: Scope,
+  executionId: string,
+): Promise<typeof threads.$inferSelect | undefined> {
+  const [row] = await tx
+    .select({ thread: threads })
+    .from(threads)
+    .innerJoin(workflowExecutions, eq(workflowExecutions.threadNo, threads.no))
+    .where(and(within(workflowExecutions, scope), eq(workflowExecutions.id, executionId)))
+    .for('no key update', { of: threads });
+  return row?.thread;
+}

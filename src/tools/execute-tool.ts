@@ -1,0 +1,88 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ToolContext, ToolDefinition } from '../agents/define-tool.ts';
+import type { LeaseCheck } from './lease-check.ts';
+import type { ToolOutcome } from './ledger.ts';
+
+/** Characters of JSON that an output may have. */
+const MAX_OUTPUT = 1_000_000;
+const RETRY_PAUSE_MS = 200;
+
+export interface ToolExecution {
+  tool: ToolDefinition;
+  input: Record<string, unknown>;
+  context: ToolContext;
+  /** Ends the call: the execution is lost, or its time is over. */
+  signal: AbortSignal;
+  lease: LeaseCheck;
+}
+
+/** Calls a tool, again if it fails and may be called again; never throws for what the tool does. */
+export async function executeTool(execution: ToolExecution): Promise<ToolOutcome> {
+  const tries = execution.tool.idempotent ? 1 + execution.tool.retries : 1;
+  for (let i = 1; ; i++) {
+    const outcome = await tryOnce(execution);
+    if (outcome.status === 'completed' || i >= tries || execution.signal.aborted) return outcome;
+    await delay(RETRY_PAUSE_MS * 2 ** (i - 1), undefined, { signal: execution.signal }).catch(
+      () => undefined,
+    );
+  }
+}
+
+async function tryOnce({ tool, input, context, signal, lease }: ToolExecution): Promise<ToolOutcome> {
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(new Error('timeout')), tool.timeoutMs);
+  const joined = AbortSignal.any([signal, timeout.signal]);
+  try {
+    // The last look is synchronously before the call: nothing can come between the lease and the tool (T2).
+    while (!lease.isSurelyHeld()) await lease.whenSurelyHeld(joined);
+    const output = await untilAborted(joined, () => tool.execute(input, { ...context, signal: joined }));
+    return toOutcome(output);
+  } catch (error) {
+    if (timeout.signal.aborted) return failure('timeout', `The tool took longer than ${tool.timeoutMs} ms`);
+    if (signal.aborted) return failure('aborted', 'The execution ended before the tool did');
+    return failure('tool-error', messageOf(error));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A tool that does not heed its signal is left behind: its result is not waited for any more. */
+async function untilAborted<T>(signal: AbortSignal, call: () => T | Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  let leave = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    leave = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', leave, { once: true });
+  });
+  try {
+    return await Promise.race([Promise.resolve(call()), aborted]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+function toOutcome(output: unknown): ToolOutcome {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(output ?? null);
+  } catch (error) {
+    return failure('invalid-output', `The output is not JSON: ${messageOf(error)}`);
+  }
+  if (json === undefined) return failure('invalid-output', `The output is not JSON but a ${typeof output}`);
+  if (json.length > MAX_OUTPUT) {
+    return failure(
+      'output-too-large',
+      `The output has ${json.length} characters of JSON; ${MAX_OUTPUT} are allowed`,
+    );
+  }
+  return { status: 'completed', output: JSON.parse(json) as unknown };
+}
+
+function failure(code: string, text: string): ToolOutcome {
+  return { status: 'failed', code, text };
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message === '' ? error.name : error.message;
+  return typeof error === 'string' ? error : 'The tool threw something that is not an error';
+}

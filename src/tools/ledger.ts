@@ -1,0 +1,93 @@
+import { and, eq, or, sql } from 'drizzle-orm';
+import type { Executor, Transaction } from '../db/database.ts';
+import { toolCalls } from '../db/schema.ts';
+import type { OwnedExecution } from '../executions/owned-execution.ts';
+
+export type ToolCallRow = typeof toolCalls.$inferSelect;
+
+/** How a call ended: its output, or an error that the model reads. */
+export type ToolOutcome =
+  | { status: 'completed'; output: unknown }
+  | { status: 'failed' | 'unknown'; code: string; text: string };
+
+export async function findCall(db: Executor, executionId: string, toolCallId: string): Promise<ToolCallRow> {
+  const [row] = await db
+    .select()
+    .from(toolCalls)
+    .where(and(eq(toolCalls.executionId, executionId), eq(toolCalls.toolCallId, toolCallId)));
+  if (row === undefined)
+    throw new Error(`Tool call ${toolCallId} of execution ${executionId} is not in the ledger`);
+  return row;
+}
+
+/**
+ * Commits `running` before the tool is called (T1). A call that an earlier attempt left `running` may begin again
+ * only if its tool is idempotent.
+ */
+export async function recordStart(owned: OwnedExecution, call: ToolCallRow): Promise<void> {
+  await owned.log.transact({
+    work: async ({ tx }) => {
+      const { rowCount } = await tx
+        .update(toolCalls)
+        .set({
+          status: 'running',
+          attempt: owned.claimed.attempt,
+          startedAt: sql`coalesce(${toolCalls.startedAt}, clock_timestamp())`,
+        })
+        .where(
+          and(callOf(owned, call), or(eq(toolCalls.status, 'pending'), eq(toolCalls.status, 'running'))),
+        );
+      if (rowCount !== 1) throw new Error(`Tool call ${call.toolCallId} is ${call.status} and cannot begin`);
+    },
+  });
+}
+
+/** Commits a call's result together with its row in the log. */
+export async function recordOutcome(
+  owned: OwnedExecution,
+  call: ToolCallRow,
+  outcome: ToolOutcome,
+): Promise<void> {
+  await owned.log.transact({
+    work: async ({ tx, append }) => {
+      await endCall(tx, owned, call, outcome);
+      const { toolCallId } = call;
+      if (outcome.status === 'completed') {
+        append(call.turn, { type: 'tool-output-available', toolCallId, output: outcome.output });
+      } else {
+        append(call.turn, { type: 'tool-output-error', toolCallId, errorText: outcome.text });
+      }
+    },
+  });
+}
+
+async function endCall(
+  tx: Transaction,
+  owned: OwnedExecution,
+  call: ToolCallRow,
+  outcome: ToolOutcome,
+): Promise<void> {
+  const result =
+    outcome.status === 'completed'
+      ? // As text: a parameter that is null would be no value at all, and `null` is an output.
+        { output: sql`${JSON.stringify(outcome.output)}::json` }
+      : { errorCode: outcome.code, errorText: withoutNul(outcome.text) };
+  await tx
+    .update(toolCalls)
+    .set({
+      status: outcome.status,
+      attempt: owned.claimed.attempt,
+      endedAt: sql`clock_timestamp()`,
+      ...result,
+    })
+    .where(callOf(owned, call));
+}
+
+function callOf(owned: OwnedExecution, call: ToolCallRow) {
+  return and(eq(toolCalls.executionId, owned.claimed.id), eq(toolCalls.toolCallId, call.toolCallId));
+}
+
+/** A `text` column cannot hold U+0000, and a tool's error may quote anything. */
+function withoutNul(text: string): string {
+  return text.replaceAll('\u0000', '\ufffd');
+}

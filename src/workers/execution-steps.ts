@@ -1,0 +1,147 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { ExecutionSteps, Next, Outcome, SegmentRef } from '../../workflows/steps.ts';
+import type { AgentCatalog } from '../agents/load-agents.ts';
+import type { ModelRegistry } from '../agents/model-registry.ts';
+import type { LogWriter } from '../chunks/log-writer.ts';
+import type { Database } from '../db/database.ts';
+import { untilReachable } from '../db/retry.ts';
+import { claimExecution } from '../executions/claim-execution.ts';
+import type { Dispatch } from '../executions/dispatch.ts';
+import { failPlainly } from '../executions/fail-plainly.ts';
+import { finishExecution } from '../executions/finish-execution.ts';
+import { OwnedExecution } from '../executions/owned-execution.ts';
+import { OwnershipLost } from '../executions/ownership.ts';
+import { prepareExecution } from '../executions/prepare-execution.ts';
+import { callTool } from '../tools/call-tool.ts';
+import type { LeaseCheck } from '../tools/lease-check.ts';
+import { modelTurn } from '../turns/model-turn.ts';
+import type { Held, OwnedExecutions } from './owned-executions.ts';
+import type { Slots } from './slots.ts';
+
+export interface StepDeps {
+  db: Database;
+  logWriter: LogWriter;
+  agents: AgentCatalog;
+  models: ModelRegistry;
+  dispatch: Dispatch;
+  executions: OwnedExecutions;
+  slots: Slots;
+  workerId: string;
+  lease: LeaseCheck;
+  /** Aborts when this process may claim nothing any more. */
+  closing: AbortSignal;
+  logger: Logger;
+}
+
+const STOP = { do: 'stop' } as const;
+
+/**
+ * The steps of the workflow, bound to this process. What they share between each other lives in memory, for a
+ * segment stays in one process: lost with it, the next segment finds all that counts in the tables.
+ */
+export function createExecutionSteps(deps: StepDeps): ExecutionSteps {
+  return {
+    claim: (ref) => claim(deps, ref),
+    prepare: (ref) =>
+      guarded(deps, ref, async (held) => {
+        const { plan, next } = await prepareExecution(deps, held.owned);
+        held.plan = plan;
+        return next;
+      }),
+    modelTurn: (ref, turn) => guarded(deps, ref, (held) => modelTurn(deps, held.owned, planOf(held), turn)),
+    backOff: async (ref, delayMs) => {
+      const signal = deps.executions.get(ref.executionId, ref.segment)?.owned.signal;
+      if (signal !== undefined) await delay(delayMs, undefined, { signal }).catch(() => undefined);
+    },
+    callTool: (ref, toolCallId) =>
+      guarded(deps, ref, async (held) => {
+        await callTool(deps, held.owned, planOf(held), toolCallId);
+        return { do: 'go-on' as const };
+      }),
+    finish: (ref, outcome) => finish(deps, ref, outcome),
+    release: (ref) => {
+      if (deps.executions.release(ref.executionId, ref.segment)) deps.slots.free();
+    },
+  };
+}
+
+async function claim(deps: StepDeps, ref: SegmentRef): Promise<{ do: 'prepare' } | Next> {
+  await deps.slots.take();
+  try {
+    const claimed = deps.closing.aborted
+      ? undefined
+      : await untilReachable(deps.closing, () =>
+          claimExecution(deps.db, deps.workerId, ref.executionId, ref.segment),
+        );
+    if (claimed !== undefined) {
+      deps.executions.add(new OwnedExecution(claimed, deps.logWriter));
+      deps.logger.debug({ ...ref, attempt: claimed.attempt }, 'execution.claimed');
+      return { do: 'prepare' };
+    }
+  } catch (error) {
+    if (!deps.closing.aborted) deps.logger.error({ ...ref, err: error }, 'execution.claim-failed');
+  }
+  deps.slots.free();
+  return STOP;
+}
+
+/** Runs a step of an execution that this process holds; turns its loss into `stop` and a fault of ours into an end. */
+async function guarded<T>(
+  deps: StepDeps,
+  ref: SegmentRef,
+  work: (held: Held) => Promise<T>,
+): Promise<T | Next> {
+  const held = deps.executions.get(ref.executionId, ref.segment);
+  if (held === undefined || (await deps.executions.leaveIfDraining(held.owned))) return STOP;
+  held.owned.busySteps += 1;
+  try {
+    held.owned.signal.throwIfAborted();
+    return await work(held);
+  } catch (error) {
+    if (isLoss(error, held.owned)) return STOP;
+    deps.logger.error({ ...ref, attempt: held.owned.claimed.attempt, err: error }, 'execution.step-failed');
+    return internalError();
+  } finally {
+    held.owned.busySteps -= 1;
+  }
+}
+
+async function finish(deps: StepDeps, ref: SegmentRef, outcome: Outcome): Promise<void> {
+  const held = deps.executions.get(ref.executionId, ref.segment);
+  if (held === undefined) return;
+  const { owned } = held;
+  owned.busySteps += 1;
+  try {
+    await finishExecution(deps, owned, outcome);
+    logOutcome(deps.logger, ref, outcome);
+  } catch (error) {
+    if (isLoss(error, owned)) return;
+    deps.logger.error({ ...ref, attempt: owned.claimed.attempt, err: error }, 'execution.finish-failed');
+    await failPlainly(deps.db, owned.claimed, deps.closing);
+  } finally {
+    owned.busySteps -= 1;
+  }
+}
+
+function logOutcome(logger: Logger, ref: SegmentRef, outcome: Outcome): void {
+  if (outcome.status === 'completed')
+    logger.info({ ...ref, finishReason: outcome.finishReason }, 'execution.completed');
+  else logger.info({ ...ref, code: outcome.code }, 'execution.failed');
+}
+
+function isLoss(error: unknown, owned: OwnedExecution): boolean {
+  return (
+    error instanceof OwnershipLost || (owned.signal.aborted && owned.signal.reason instanceof OwnershipLost)
+  );
+}
+
+function planOf(held: Held) {
+  if (held.plan === undefined) throw new Error('The segment was not prepared');
+  return held.plan;
+}
+
+function internalError(): Next {
+  const detail = 'An internal error ended the execution';
+  return { do: 'finish', outcome: { status: 'failed', code: 'internal', detail } };
+}

@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { eq, sql } from 'drizzle-orm';
+import type { Logger } from 'pino';
+import type { Database } from '../db/database.ts';
+import { isTransient } from '../db/errors.ts';
+import { workers } from '../db/schema.ts';
+import type { LeaseCheck } from '../tools/lease-check.ts';
+import type { ProcessPlace } from './process-place.ts';
+
+/** The part of the lease after which nothing new is begun that the lease has to cover. */
+const SURE_PART = 0.8;
+
+export interface WorkerOptions {
+  db: Database;
+  workerId: string;
+  place: ProcessPlace;
+  version: string;
+  heartbeatMs: number;
+  deadAfterMs: number;
+  logger: Logger;
+  /** Called once when the row is gone: somebody declared this process dead and took over what it ran. */
+  onLost(): void;
+}
+
+/**
+ * This process as a worker: a row that it renews. The lease is lost when the row is gone, not when time has passed:
+ * while Postgres cannot be reached nobody can take anything over either.
+ */
+export class Worker implements LeaseCheck {
+  readonly #options: WorkerOptions;
+  readonly #stopped = new AbortController();
+  /** When the last renewal that succeeded was sent, by the monotonic clock. */
+  #renewedAt = Number.NEGATIVE_INFINITY;
+  /** Since when every renewal has succeeded in time: only such a worker may judge others. */
+  #steadySince = Number.POSITIVE_INFINITY;
+  #renewals: (() => void)[] = [];
+  #loop: Promise<void> | undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+  }
+
+  get id(): string {
+    return this.#options.workerId;
+  }
+
+  /** Registers the worker; from here on its lease has to be renewed. Before this it claims nothing. */
+  async start(): Promise<void> {
+    const { db, workerId, place, version } = this.#options;
+    const sentAt = performance.now();
+    await db.orm.insert(workers).values({ workerId, version, ...toColumns(place) });
+    this.#renewed(sentAt);
+    this.#loop = this.#beat();
+  }
+
+  /** Ends the renewals and gives the row back. Safe to call twice. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#loop;
+    await this.#options.db.orm.delete(workers).where(eq(workers.workerId, this.id));
+  }
+
+  isSurelyHeld(): boolean {
+    return performance.now() - this.#renewedAt < SURE_PART * this.#options.deadAfterMs;
+  }
+
+  async whenSurelyHeld(signal: AbortSignal): Promise<void> {
+    while (!this.isSurelyHeld()) {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        this.#renewals.push(resolve);
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+  }
+
+  /** True when this worker has renewed its own lease without a break for as long as it asks of others. */
+  get mayJudge(): boolean {
+    return this.isSurelyHeld() && performance.now() - this.#steadySince >= this.#options.deadAfterMs;
+  }
+
+  async #beat(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      await delay(this.#options.heartbeatMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      if (!(await this.#renew())) return this.#lost();
+    }
+  }
+
+  /** @returns false when the row is gone; true also when Postgres did not answer. */
+  async #renew(): Promise<boolean> {
+    const sentAt = performance.now();
+    try {
+      const { rowCount } = await this.#options.db.orm
+        .update(workers)
+        .set({ heartbeatAt: sql`clock_timestamp()` })
+        .where(eq(workers.workerId, this.id));
+      if (rowCount !== 1) return false;
+      this.#renewed(sentAt);
+    } catch (error) {
+      if (!isTransient(error)) this.#options.logger.error({ err: error }, 'worker.renewal-failed');
+      this.#steadySince = Number.POSITIVE_INFINITY;
+    }
+    return true;
+  }
+
+  #renewed(sentAt: number): void {
+    const isBreak = sentAt - this.#renewedAt > this.#options.deadAfterMs;
+    this.#renewedAt = sentAt;
+    if (isBreak || this.#steadySince === Number.POSITIVE_INFINITY) this.#steadySince = sentAt;
+    const waiting = this.#renewals;
+    this.#renewals = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #lost(): void {
+    this.#options.logger.error({ workerId: this.id }, 'worker.lease-lost');
+    this.#options.onLost();
+  }
+}
+
+function toColumns(place: ProcessPlace) {
+  // The birth of a process names its boot already; the column keeps it in sight.
+  return { ...place, bootId: place.processStart.split('/')[0] ?? '' };
+}
