@@ -17,7 +17,8 @@ export interface AgentWishes {
 export function chooseAgent(agents: AgentCatalog, wishes: AgentWishes): AgentEntry {
   const entry = wishes.requested === undefined ? obvious(agents, wishes) : agents.get(wishes.requested);
   if (entry === undefined) throw missing(wishes.requested);
-  if (entry.error !== null) throw new Problem('agent-broken', `The agent "${entry.id}" cannot run: ${entry.error}`);
+  if (entry.error !== null)
+    throw new Problem('agent-broken', `The agent "${entry.id}" cannot run: ${entry.error}`);
   return entry;
 }
 
@@ -31,6 +32,7 @@ function obvious(agents: AgentCatalog, { ofThread, fallback }: AgentWishes): Age
 }
 
 function missing(requested: string | undefined): Problem {
-  if (requested === undefined) return new Problem('agent-required', 'Say which agent is to answer: send agentId');
+  if (requested === undefined)
+    return new Problem('agent-required', 'Say which agent is to answer: send agentId');
   return new Problem('agent-not-found', `There is no agent "${requested}"`);
 }

@@ -1,0 +1,45 @@
+import type { Transaction } from '../db/database.ts';
+import type { Scope } from '../db/scope.ts';
+import type { CreatedExecution } from '../executions/create-execution.ts';
+import { getExecution } from '../executions/get-execution.ts';
+import { readLogHead } from '../executions/log-head.ts';
+import { type Answer, json } from './answer.ts';
+import type { HttpDeps } from './deps.ts';
+import type { Effect, Outcome } from './idempotency.ts';
+import type { Call } from './route.ts';
+import { streamExecution } from './stream/execution-stream.ts';
+import { framingOf, NDJSON, SSE } from './stream/framing.ts';
+
+/** What a request that starts an execution did, to be committed with it. */
+export async function acceptedEffect(
+  tx: Transaction,
+  scope: Scope,
+  { executionId, launch }: CreatedExecution,
+): Promise<Effect> {
+  return {
+    status: 202,
+    headers: { location: `/executions/${executionId}`, 'x-execution-id': executionId },
+    body: { execution: await getExecution(tx, scope, executionId) },
+    afterCommit: launch,
+  };
+}
+
+/** 202 and the execution, or its stream from the start if the client would rather have that; a replay the same. */
+export async function answerAccepted(
+  call: Call<unknown, unknown, unknown, unknown>,
+  deps: HttpDeps,
+  outcome: Outcome,
+): Promise<Answer> {
+  const headers = { ...outcome.headers, ...(outcome.replayed ? { 'idempotency-replayed': 'true' } : {}) };
+  const type = call.prefers(['application/json', SSE.contentType, NDJSON.contentType]);
+  if (type === 'application/json') return json(outcome.body, outcome.status, headers);
+  const head = await readLogHead(deps.db.orm, call.scope, outcome.headers['x-execution-id'] ?? '');
+  return streamExecution(deps, {
+    scope: call.scope,
+    head,
+    after: 0,
+    framing: framingOf(type),
+    untilSuspended: false,
+    headers,
+  });
+}

@@ -1,0 +1,28 @@
+import type { HttpDeps } from './deps.ts';
+import { describeApi } from './openapi.ts';
+import type { Route } from './route.ts';
+import { agentRoutes } from './routes/agents.ts';
+import { documentationRoutes } from './routes/documentation.ts';
+import { executionLogRoutes } from './routes/execution-log.ts';
+import { executionRoutes } from './routes/executions.ts';
+import { operationRoutes } from './routes/operations.ts';
+import { startRoutes } from './routes/start-execution.ts';
+import { threadRoutes } from './routes/threads.ts';
+
+/** Every route of the server, with the document that describes them. */
+export function allRoutes({ version }: Pick<HttpDeps, 'version'>): Route[] {
+  let document: unknown;
+  const routes: Route[] = [
+    ...agentRoutes,
+    ...startRoutes,
+    ...executionRoutes,
+    ...executionLogRoutes,
+    ...threadRoutes,
+    ...operationRoutes,
+    ...documentationRoutes(() => {
+      document ??= describeApi(routes, version.version);
+      return document;
+    }),
+  ];
+  return routes;
+}

@@ -1,0 +1,25 @@
+import type { Logger } from 'pino';
+import type { AgentCatalog } from '../agents/load-agents.ts';
+import type { ModelRegistry } from '../agents/model-registry.ts';
+import type { RecentRows } from '../chunks/recent-rows.ts';
+import type { Config } from '../config/config.ts';
+import type { Database } from '../db/database.ts';
+import type { Dispatch } from '../executions/dispatch.ts';
+
+/** What the routes work on. */
+export interface HttpDeps {
+  readonly config: Config;
+  readonly db: Database;
+  readonly recentRows: RecentRows;
+  readonly agents: AgentCatalog;
+  readonly models: ModelRegistry;
+  readonly dispatch: Dispatch;
+  /** Each thing that the server depends on: `ok`, or what is wrong with it. */
+  readiness(): Promise<Record<string, 'ok' | string>>;
+  /** True from the signal to stop on: no new work is taken. */
+  isDraining(): boolean;
+  readonly logger: Logger;
+  readonly version: { readonly version: string; readonly node: string; readonly applicationVersion: string };
+  /** Milliseconds without a row after which a stream sends a sign of life. Default: 10000. */
+  readonly keepAliveMs?: number;
+}

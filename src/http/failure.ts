@@ -1,0 +1,37 @@
+import type { Request, Response } from 'express';
+import type { Logger } from 'pino';
+import { isTransient } from '../db/errors.ts';
+import { loggableError } from '../db/loggable-error.ts';
+import { Problem } from '../problems/problem.ts';
+import { setHeaders } from './answer.ts';
+
+/** Answers with a problem, whatever was thrown; a bug is logged and answered with a 500 that tells nothing. */
+export function sendFailure(req: Request, res: Response, error: unknown, logger: Logger): void {
+  const problem = toProblem(error);
+  if (problem.status >= 500) {
+    logger.error({ err: loggableError(error), method: req.method, path: req.path }, 'http.failed');
+  }
+  if (res.headersSent) {
+    // A clean end would look like success.
+    res.destroy();
+    return;
+  }
+  const body = JSON.stringify(problem.toBody(req.path));
+  res.statusCode = problem.status;
+  setHeaders(res, { ...problem.headers, 'content-type': 'application/problem+json' });
+  res.setHeader('content-length', Buffer.byteLength(body));
+  res.end(req.method === 'HEAD' ? undefined : body);
+}
+
+function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (isTransient(error)) {
+    return new Problem('unavailable', 'The database did not answer in time; try again', {
+      headers: { 'retry-after': '1' },
+      cause: error,
+    });
+  }
+  // Percent-encoding that is no UTF-8: such a path cannot lead to anything.
+  if (error instanceof URIError) return new Problem('not-found', 'There is nothing at this path');
+  return new Problem('internal', 'See the log of the server', { cause: error });
+}

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import { and, eq, sql } from 'drizzle-orm';
+import { z } from 'zod';
+import { type Database, type Transaction, transaction } from '../db/database.ts';
+import { sqlState } from '../db/errors.ts';
+import { idempotencyKeys } from '../db/schema.ts';
+import { type Scope, within } from '../db/scope.ts';
+import { Problem } from '../problems/problem.ts';
+import { canonicalJson } from './json-content.ts';
+
+/** A request that may name a key, and what makes it the same as another. */
+export interface KeyedRequest {
+  key: string | undefined;
+  method: string;
+  path: string;
+  body: unknown;
+}
+
+/** What a request did and is answered with. Only successes are kept: anything else throws. */
+export interface Effect {
+  status: number;
+  headers: Record<string, string>;
+  body: unknown;
+  /** Called once what the request did is committed. */
+  afterCommit?(): void;
+}
+
+export interface Outcome extends Omit<Effect, 'afterCommit'> {
+  /** It is the answer to an earlier request with this key; nothing was done. */
+  replayed: boolean;
+}
+
+const LIFETIME = sql.raw(`interval '24 hours'`);
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** The headers of routes that honour a key. */
+export const keyHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .min(1, 'must not be empty')
+    .max(255, 'must have at most 255 characters')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
+    .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'must have no control characters')
+    .optional(),
+});
+
+/**
+ * Does a request once, however often it is sent under one key: key, effect and answer commit together. A crash,
+ * and any answer that is no success, frees the key.
+ * @throws Problem idempotency-key-reused, idempotency-in-flight, and what `work` throws
+ */
+export async function idempotently(
+  db: Database,
+  scope: Scope,
+  request: KeyedRequest,
+  work: (tx: Transaction) => Promise<Effect>,
+): Promise<Outcome> {
+  let afterCommit: (() => void) | undefined;
+  const outcome = await transaction(db, async (tx): Promise<Outcome> => {
+    const { key } = request;
+    const first = key === undefined ? undefined : await reserveKey(tx, scope, key, hashOf(request));
+    if (first !== undefined) return { ...first, replayed: true };
+    const { afterCommit: launch, ...answer } = await work(tx);
+    afterCommit = launch;
+    if (key !== undefined) await keepAnswer(tx, scope, key, answer);
+    return { ...answer, replayed: false };
+  });
+  afterCommit?.();
+  return outcome;
+}
+
+/** Takes the key, or gives the answer that it stands for. Whoever else holds it in an open transaction is waited for. */
+async function reserveKey(
+  tx: Transaction,
+  scope: Scope,
+  key: string,
+  requestHash: string,
+): Promise<Omit<Effect, 'afterCommit'> | undefined> {
+  await tx.execute(sql`SET LOCAL lock_timeout = '1s'`);
+  const isTaken = await insertKey(tx, scope, key, requestHash);
+  await tx.execute(sql`SET LOCAL lock_timeout TO DEFAULT`);
+  if (!isTaken) return undefined;
+  const [kept] = await tx.select().from(idempotencyKeys).where(ofKey(scope, key));
+  if (kept === undefined || kept.status === null) throw inFlight();
+  if (kept.requestHash !== requestHash) {
+    throw new Problem('idempotency-key-reused', 'This Idempotency-Key was used for another request');
+  }
+  return { status: kept.status, headers: kept.headers ?? {}, body: kept.body };
+}
+
+async function insertKey(tx: Transaction, scope: Scope, key: string, requestHash: string): Promise<boolean> {
+  try {
+    await tx
+      .delete(idempotencyKeys)
+      .where(and(ofKey(scope, key), sql`${idempotencyKeys.createdAt} < clock_timestamp() - ${LIFETIME}`));
+    const inserted = await tx
+      .insert(idempotencyKeys)
+      .values({ ...scope, key, requestHash })
+      .onConflictDoNothing()
+      .returning({ key: idempotencyKeys.key });
+    return inserted.length === 0;
+  } catch (error) {
+    throw sqlState(error) === LOCK_NOT_AVAILABLE ? inFlight() : error;
+  }
+}
+
+async function keepAnswer(
+  tx: Transaction,
+  scope: Scope,
+  key: string,
+  { status, headers, body }: Omit<Effect, 'afterCommit'>,
+): Promise<void> {
+  await tx.update(idempotencyKeys).set({ status, headers, body }).where(ofKey(scope, key));
+}
+
+function ofKey(scope: Scope, key: string) {
+  return and(within(idempotencyKeys, scope), eq(idempotencyKeys.key, key));
+}
+
+function hashOf({ method, path, body }: KeyedRequest): string {
+  const text = `${method}\n${path}\n${body === undefined ? '' : canonicalJson(body)}`;
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function inFlight(): Problem {
+  return new Problem('idempotency-in-flight', 'The first request with this key is not answered yet', {
+    headers: { 'retry-after': '1' },
+  });
+}

@@ -1,0 +1,101 @@
+import type { Application, Request, Response } from 'express';
+import { OPEN_SCOPE } from '../db/scope.ts';
+import { Problem } from '../problems/problem.ts';
+import { type Answer, type StreamAnswer, send, setHeaders } from './answer.ts';
+import type { HttpDeps } from './deps.ts';
+import { parseInput, readQuery } from './parse-input.ts';
+import { bodyReader, type ReadBody } from './read-body.ts';
+import type { Call, Route } from './route.ts';
+import { closedSignal, responseSink } from './stream/sink.ts';
+
+/** Makes Express answer the routes, and every other method on their paths. */
+export function mountRoutes(app: Application, routes: readonly Route[], deps: HttpDeps): void {
+  const readBody = bodyReader(deps.config.OUTLAST_BODY_LIMIT);
+  for (const route of routes) {
+    app[route.method](expressPath(route.path), async (req, res) => {
+      const call = await parseCall(route, req, res, readBody, deps);
+      await sendAnswer(req, res, await route.handle(call, deps));
+    });
+  }
+  for (const [path, allow] of allowedMethods(routes)) app.all(expressPath(path), refuseMethod(allow));
+}
+
+/** The value of `Allow` for each path. */
+export function allowedMethods(routes: readonly Route[]): Map<string, string> {
+  const allowed = new Map<string, string>();
+  for (const { path, method } of routes) {
+    const methods = method === 'get' ? 'GET, HEAD' : method.toUpperCase();
+    allowed.set(path, [allowed.get(path), methods].filter((each) => each !== undefined).join(', '));
+  }
+  return allowed;
+}
+
+function refuseMethod(allow: string) {
+  return (req: Request, res: Response) => {
+    const methods = `${allow}, OPTIONS`;
+    if (req.method === 'OPTIONS')
+      return send(req, res, { kind: 'empty', status: 204, headers: { allow: methods } });
+    throw new Problem('method-not-allowed', `${req.method} is not allowed here`, {
+      headers: { allow: methods },
+    });
+  };
+}
+
+/** Checks the parts of a request one after another; what is cheap to refuse comes first. */
+async function parseCall(
+  route: Route,
+  req: Request,
+  res: Response,
+  readBody: ReadBody,
+  deps: HttpDeps,
+): Promise<Call<unknown, unknown, unknown, unknown>> {
+  const params = parseParams(route, req);
+  const query = parseInput(route.query, readQuery(searchOf(req)), 'bad-query');
+  const headers = parseInput(route.headers, req.headers, 'bad-header');
+  if (req.method === 'POST' && deps.isDraining()) {
+    throw new Problem('draining', 'The server is shutting down', { headers: { 'retry-after': '1' } });
+  }
+  const body = route.body && parseInput(route.body, await readBody(req, res), 'validation-failed');
+  return {
+    params,
+    query,
+    headers,
+    body,
+    scope: OPEN_SCOPE,
+    method: req.method,
+    path: req.path,
+    gone: closedSignal(res),
+    prefers: (types) => req.accepts([...types]) || types[0],
+  };
+}
+
+function parseParams(route: Route, req: Request): unknown {
+  const parsed = route.params.safeParse(req.params);
+  if (parsed.success) return parsed.data;
+  throw new Problem('not-found', 'There is nothing at this path');
+}
+
+function searchOf(req: Request): string {
+  const start = req.url.indexOf('?');
+  return start === -1 ? '' : req.url.slice(start);
+}
+
+async function sendAnswer(req: Request, res: Response, answer: Answer): Promise<void> {
+  if (answer.kind !== 'stream') return send(req, res, answer);
+  if (req.method === 'HEAD') return send(req, res, { ...answer, kind: 'empty' });
+  await sendStream(res, answer);
+}
+
+async function sendStream(res: Response, { status, headers, pump }: StreamAnswer): Promise<void> {
+  setHeaders(res, headers);
+  res.statusCode = status;
+  res.flushHeaders();
+  const signal = closedSignal(res);
+  await pump(responseSink(res, signal));
+  if (!signal.aborted) res.end();
+}
+
+/** `/executions/{id}` is `/executions/:id` to Express. */
+function expressPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}

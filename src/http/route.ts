@@ -1,0 +1,95 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { z } from 'zod';
+import type { Scope } from '../db/scope.ts';
+import type { ProblemCode } from '../problems/problem-codes.ts';
+import type { Answer } from './answer.ts';
+import type { HttpDeps } from './deps.ts';
+
+/** A request as a handler gets it: what the schemas let through, and who asks. */
+export interface Call<Params, Query, Headers, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  readonly headers: Headers;
+  readonly body: Body;
+  readonly scope: Scope;
+  readonly method: string;
+  readonly path: string;
+  /** Aborts when the client has gone. */
+  readonly gone: AbortSignal;
+  /** The one of `types` that the client would rather have; the first if it does not say. */
+  prefers(types: readonly [string, ...string[]]): string;
+}
+
+/** What an answer with this status has, for the document. */
+export interface AnswerDescription {
+  description: string;
+  content?: Record<string, z.ZodType>;
+  headers?: Record<string, string>;
+}
+
+type Handle<P, Q, H, B> = (call: Call<P, Q, H, B>, deps: HttpDeps) => Answer | Promise<Answer>;
+
+export interface RouteDefinition<
+  P extends z.ZodObject,
+  Q extends z.ZodObject,
+  H extends z.ZodObject,
+  B extends z.ZodType,
+> {
+  method: 'get' | 'post';
+  /** As in OpenAPI: `/executions/{id}`. */
+  path: string;
+  operationId: string;
+  summary: string;
+  description?: string;
+  tag: string;
+  /** What does not fit is a 404: such a thing cannot exist. */
+  params?: P;
+  /** Strict: an unknown parameter is a 400. */
+  query?: Q;
+  /** The headers that the route reads; others are let through. */
+  headers?: H;
+  body?: B;
+  answers: Record<number, AnswerDescription>;
+  /** The problems that are this route's own. */
+  problems?: readonly ProblemCode[];
+  handle: Handle<z.output<P>, z.output<Q>, z.output<H>, z.output<B>>;
+}
+
+/** A route with the types of its input left out, as the registry keeps it. */
+export interface Route
+  extends Omit<RouteDefinition<z.ZodObject, z.ZodObject, z.ZodObject, z.ZodType>, 'handle'> {
+  params: z.ZodObject;
+  query: z.ZodObject;
+  headers: z.ZodObject;
+  problems: readonly ProblemCode[];
+  handle: Handle<unknown, unknown, unknown, unknown>;
+}
+
+const NOTHING = z.strictObject({});
+const ANY_HEADERS = z.object({});
+
+/**
+ * Defines a route: what it takes and gives, in one place. From it come the check of requests, the types of its
+ * handler, the OpenAPI document and the `Allow` header.
+ */
+export function route<
+  P extends z.ZodObject = typeof NOTHING,
+  Q extends z.ZodObject = typeof NOTHING,
+  H extends z.ZodObject = typeof ANY_HEADERS,
+  B extends z.ZodType = z.ZodUndefined,
+>(definition: RouteDefinition<P, Q, H, B>): Route {
+  return {
+    params: NOTHING,
+    query: NOTHING,
+    headers: ANY_HEADERS,
+    problems: [],
+    ...definition,
+    handle: definition.handle as Route['handle'],
+  };
+}
+
+/** The header of a request, if it was sent once. */
+export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}

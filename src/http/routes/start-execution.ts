@@ -1,0 +1,104 @@
+import { and, eq } from 'drizzle-orm';
+import { z } from 'zod';
+import { chooseAgent } from '../../agents/choose-agent.ts';
+import type { Transaction } from '../../db/database.ts';
+import { threads } from '../../db/schema.ts';
+import { type Scope, within } from '../../db/scope.ts';
+import { createExecution } from '../../executions/create-execution.ts';
+import { retryExecution } from '../../executions/retry-execution.ts';
+import { executionSchema } from '../../executions/view.ts';
+import { acceptedEffect, answerAccepted } from '../accepted-execution.ts';
+import { newExecutionSchema, toUserMessage } from '../execution-body.ts';
+import { idempotently, keyHeaders } from '../idempotency.ts';
+import { uuid } from '../query-fields.ts';
+import { type AnswerDescription, type Route, route } from '../route.ts';
+
+const stream = z.string().meta({ description: 'The stream of the execution from its first row.' });
+
+const accepted: Record<number, AnswerDescription> = {
+  200: {
+    description: 'The stream of the execution, for a client that would rather have text/event-stream.',
+    content: { 'text/event-stream': stream, 'application/x-ndjson': stream },
+    headers: { location: 'Where the execution is.', 'x-execution-id': 'Its id.' },
+  },
+  202: {
+    description: 'Accepted: the execution and its message are durable from now on.',
+    content: { 'application/json': z.object({ execution: executionSchema }) },
+    headers: {
+      location: 'Where the execution is.',
+      'x-execution-id': 'Its id.',
+      'idempotency-replayed': 'true, if this is the answer to an earlier request with the same key.',
+    },
+  },
+};
+
+const startExecution = route({
+  method: 'post',
+  path: '/executions',
+  operationId: 'startExecution',
+  summary: 'Start an execution',
+  description:
+    'Without `agentId`: the agent that answered last in the thread, else the default one, else `assistant`, else the only one.',
+  tag: 'Executions',
+  headers: keyHeaders,
+  body: newExecutionSchema,
+  answers: accepted,
+  problems: ['agent-not-found', 'agent-required', 'agent-broken', 'thread-busy', 'message-id-reused'],
+  handle: async (call, deps) => {
+    const { body, scope, method, path } = call;
+    const key = call.headers['idempotency-key'];
+    const outcome = await idempotently(deps.db, scope, { key, method, path, body }, async (tx) => {
+      const agent = chooseAgent(deps.agents, {
+        requested: body.agentId,
+        ofThread: body.threadId === undefined ? undefined : await lastAgentOf(tx, scope, body.threadId),
+        fallback: deps.config.OUTLAST_DEFAULT_AGENT,
+      });
+      const created = await createExecution(tx, deps.dispatch, scope, {
+        agentId: agent.id,
+        threadId: body.threadId,
+        message: toUserMessage(body.input),
+        metadata: body.metadata ?? {},
+        source: 'api',
+        onBusy: body.onBusy ?? 'enqueue',
+      });
+      return acceptedEffect(tx, scope, created);
+    });
+    return answerAccepted(call, deps, outcome);
+  },
+});
+
+const retry = route({
+  method: 'post',
+  path: '/executions/{id}/retry',
+  operationId: 'retryExecution',
+  summary: 'Answer again after a failure or a cancel',
+  description: 'The failed answer leaves the history of the thread; its log stays.',
+  tag: 'Executions',
+  params: z.object({ id: uuid }),
+  headers: keyHeaders,
+  body: z.strictObject({}).optional(),
+  answers: accepted,
+  problems: ['not-last', 'not-retryable'],
+  handle: async (call, deps) => {
+    const { params, scope, method, path, body } = call;
+    const key = call.headers['idempotency-key'];
+    const outcome = await idempotently(deps.db, scope, { key, method, path, body }, async (tx) =>
+      acceptedEffect(tx, scope, await retryExecution(tx, deps.dispatch, scope, params.id)),
+    );
+    return answerAccepted(call, deps, outcome);
+  },
+});
+
+async function lastAgentOf(
+  tx: Transaction,
+  scope: Scope,
+  threadId: string,
+): Promise<string | null | undefined> {
+  const [thread] = await tx
+    .select({ agentId: threads.agentId })
+    .from(threads)
+    .where(and(within(threads, scope), eq(threads.id, threadId)));
+  return thread?.agentId;
+}
+
+export const startRoutes: Route[] = [startExecution, retry];

@@ -1,0 +1,38 @@
+import { Problem } from '../../problems/problem.ts';
+
+/** Where a reader says that it is. The first that is there counts. */
+export interface CursorSources {
+  lastEventId?: string | undefined;
+  after?: string | undefined;
+  startIndex?: string | undefined;
+}
+
+/**
+ * The seq of the last row that the reader has; 0 for none.
+ * @param lastSeq the last row that there is
+ * @throws Problem bad-cursor
+ */
+export function resolveCursor({ lastEventId, after, startIndex }: CursorSources, lastSeq: number): number {
+  // A browser's EventSource that has seen no id sends an empty one, or none.
+  if (lastEventId !== undefined && lastEventId !== '')
+    return within(parse('Last-Event-ID', lastEventId), lastSeq);
+  if (after !== undefined) return within(parse('after', after), lastSeq);
+  if (startIndex === undefined) return 0;
+  if (startIndex.startsWith('-')) return Math.max(0, lastSeq - parse('startIndex', startIndex.slice(1)));
+  return within(parse('startIndex', startIndex), lastSeq);
+}
+
+function parse(name: string, text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new Problem(
+    'bad-cursor',
+    `${name} must be a whole number${name === 'startIndex' ? '' : ', 0 or more'}`,
+  );
+}
+
+function within(cursor: number, lastSeq: number): number {
+  if (cursor <= lastSeq) return cursor;
+  throw new Problem('bad-cursor', `The log has ${lastSeq} rows; there is no row ${cursor} yet`, {
+    extra: { lastSeq },
+  });
+}
