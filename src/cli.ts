@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+import { ConfigError, parseConfig } from './config/config.ts';
+import { packageVersion } from './config/package.ts';
+
+const USAGE = `outlast ${packageVersion} - durable agent runs on Postgres
+
+  outlast start     run the server (settings: environment variables, see the README)
+  outlast dev       the same, and start again whenever an agent file changes
+  outlast migrate   bring the database of DATABASE_URL to the newest schema
+  outlast version   print the version
+`;
+
+/** Imported when needed: `version` and a faulty configuration answer at once. */
+const COMMANDS: Record<string, () => Promise<void>> = {
+  start: async () => (await import('./commands/start.ts')).start(parseConfig(process.env)),
+  dev: async () => (await import('./commands/dev.ts')).dev(parseConfig(process.env)),
+  migrate: async () => (await import('./commands/migrate.ts')).migrateDatabase(parseConfig(process.env)),
+  version: async () => void process.stdout.write(`${packageVersion}\n`),
+  help: async () => void process.stdout.write(USAGE),
+};
+
+const name = process.argv[2] ?? 'help';
+const command = COMMANDS[name.replace(/^--?/, '')];
+if (command === undefined || process.argv.length > 3) {
+  process.stderr.write(`outlast: unknown command ${process.argv.slice(2).join(' ')}\n\n${USAGE}`);
+  process.exit(2);
+}
+try {
+  await command();
+} catch (error) {
+  process.stderr.write(`${describe(error)}\n`);
+  process.exit(1);
+}
+
+function describe(error: unknown): string {
+  if (error instanceof ConfigError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,266 @@
+import { sql } from 'drizzle-orm';
+import type { Logger } from 'pino';
+import { uuidv7 } from 'uuidv7';
+import { registerWorkflows } from '../workflows/register-workflows.ts';
+import { registerAgentLoader } from './agents/import-agent.ts';
+import { type AgentCatalog, loadAgents } from './agents/load-agents.ts';
+import { createModelRegistry, type ModelRegistry } from './agents/model-registry.ts';
+import { LogWriter } from './chunks/log-writer.ts';
+import { RecentRows } from './chunks/recent-rows.ts';
+import type { Config } from './config/config.ts';
+import { packageVersion } from './config/package.ts';
+import { type Database, openDatabase } from './db/database.ts';
+import { migrate } from './db/migrate.ts';
+import { APPLICATION_VERSION, createEngine, type Engine } from './dbos/engine.ts';
+import { migrateDbos } from './dbos/migrate-dbos.ts';
+import { openEmbeddedPostgres } from './embedded/postgres.ts';
+import { handOverOwned } from './executions/hand-over-owned.ts';
+import { OwnershipLost } from './executions/ownership.ts';
+import { createApp } from './http/app.ts';
+import { type HttpServer, startHttp } from './http/server.ts';
+import { createExecutionSteps } from './workers/execution-steps.ts';
+import { OwnedExecutions } from './workers/owned-executions.ts';
+import { ownPlace, type ProcessPlace } from './workers/process-place.ts';
+import { Slots } from './workers/slots.ts';
+import { Sweeper } from './workers/sweeper.ts';
+import { Worker } from './workers/worker.ts';
+
+/** A running server. */
+export interface Server {
+  readonly url: string;
+  readonly agents: AgentCatalog;
+  readonly models: ModelRegistry;
+  /** What the person who started it should know, such as data that lies elsewhere. */
+  readonly notices: readonly string[];
+  /** Drains and ends everything in order; safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** Everything that has to be ended, in the order in which it was begun. */
+type Closers = (() => Promise<void>)[];
+
+/**
+ * Starts the server: database, migrations, worker, HTTP, in this order, and takes up what a crash left behind.
+ * @throws when any of it fails; what was begun is ended by then
+ */
+export async function startServer(config: Config, logger: Logger): Promise<Server> {
+  const closers: Closers = [];
+  try {
+    return await assemble(config, logger, closers);
+  } catch (error) {
+    await closeAll(closers, logger);
+    throw error;
+  }
+}
+
+async function assemble(config: Config, logger: Logger, closers: Closers): Promise<Server> {
+  const models = createModelRegistry(modelConfig(config));
+  const agents = await loadAgents({ dir: config.OUTLAST_AGENTS_DIR, importModule: registerAgentLoader() });
+  const { url, notices } = await findDatabase(config, logger, closers);
+  await migrate(url, [migrateDbos]);
+  const db = openDatabase({
+    url,
+    poolSize: config.DATABASE_POOL_SIZE,
+    idleTransactionMs: idleTransactionMs(config),
+    onError: (error) => logger.warn({ err: error }, 'database.connection-lost'),
+  });
+  closers.push(() => db.close());
+  const recentRows = new RecentRows();
+  const parts = await startWorker({ config, logger, db, recentRows, agents, models, url, closers });
+  const http = await serve(config, logger, { db, recentRows, agents, models, ...parts });
+  closers.push(() => http.close());
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= drain(config, http, parts).then(() => closeAll(closers, logger));
+    return stopping;
+  };
+  return { url: http.url, agents, models, notices, stop };
+}
+
+interface WorkerParts {
+  engine: Engine;
+  executions: OwnedExecutions;
+  closing: AbortController;
+}
+
+async function findDatabase(
+  config: Config,
+  logger: Logger,
+  closers: Closers,
+): Promise<{ url: string; notices: string[] }> {
+  if (config.DATABASE_URL !== undefined) return { url: config.DATABASE_URL, notices: [] };
+  const embedded = await openEmbeddedPostgres({ dataDir: config.OUTLAST_DATA_DIR, log: logger });
+  closers.push(() => embedded.release());
+  return { url: embedded.url, notices: embedded.notice === null ? [] : [embedded.notice] };
+}
+
+interface WorkerInputs {
+  config: Config;
+  logger: Logger;
+  db: Database;
+  recentRows: RecentRows;
+  agents: AgentCatalog;
+  models: ModelRegistry;
+  url: string;
+  closers: Closers;
+}
+
+async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
+  const { config, logger, db, recentRows, agents, models, closers } = inputs;
+  const place = await ownPlace();
+  const workerId = uuidv7();
+  const slots = new Slots(config.WORKER_CONCURRENCY);
+  const runsExecutions = config.OUTLAST_ROLE !== 'api';
+  const closing = new AbortController();
+  let isLaunched = false;
+  const engine = await createEngine({
+    databaseUrl: inputs.url,
+    executorId: workerId,
+    idleTransactionMs: idleTransactionMs(config),
+    concurrency: runsExecutions ? config.WORKER_CONCURRENCY : 0,
+    canStart: () => runsExecutions && isLaunched && !closing.signal.aborted && slots.hasFree,
+    logger,
+  });
+  closers.push(() => engine.shutdown());
+  const logWriter = new LogWriter({ db, recentRows, logger, flushIntervalMs: config.LOG_FLUSH_INTERVAL_MS });
+  closers.push(() => logWriter.stop(new OwnershipLost('The process ends')));
+  const executions = new OwnedExecutions((owned) => handOverOwned(db, engine, owned, logger));
+  const worker = makeWorker(config, logger, db, workerId, place, () => {
+    executions.loseAll(new OwnershipLost('The lease of this worker is lost'));
+    process.exit(1);
+  });
+  const { dispatch } = engine;
+  registerWorkflows(
+    engine,
+    createExecutionSteps({
+      db,
+      logWriter,
+      agents,
+      models,
+      dispatch,
+      executions,
+      slots,
+      workerId,
+      lease: worker,
+      closing: closing.signal,
+      logger,
+    }),
+  );
+  if (runsExecutions) {
+    await worker.start();
+    closers.push(() => worker.stop());
+  }
+  await engine.launch();
+  isLaunched = true;
+  if (runsExecutions) await startSweeper(inputs, engine, worker, place);
+  return { engine, executions, closing };
+}
+
+function makeWorker(
+  config: Config,
+  logger: Logger,
+  db: Database,
+  workerId: string,
+  place: ProcessPlace,
+  onLost: () => void,
+): Worker {
+  return new Worker({
+    db,
+    workerId,
+    place,
+    version: packageVersion,
+    heartbeatMs: config.WORKER_HEARTBEAT_MS,
+    deadAfterMs: config.WORKER_DEAD_AFTER_MS,
+    logger,
+    onLost,
+  });
+}
+
+async function startSweeper(
+  { config, logger, db, closers }: WorkerInputs,
+  engine: Engine,
+  worker: Worker,
+  place: ProcessPlace,
+): Promise<void> {
+  const sweeper = new Sweeper({
+    db,
+    workerId: worker.id,
+    place,
+    intervalMs: config.WORKER_HEARTBEAT_MS,
+    deadAfterMs: config.WORKER_DEAD_AFTER_MS,
+    dispatch: engine.dispatch,
+    discard: engine.discard,
+    findStranded: engine.findStranded,
+    mayJudge: () => worker.mayJudge,
+    logger,
+  });
+  await sweeper.start();
+  closers.push(() => sweeper.stop());
+}
+
+interface HttpParts extends WorkerParts {
+  db: Database;
+  recentRows: RecentRows;
+  agents: AgentCatalog;
+  models: ModelRegistry;
+}
+
+async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<HttpServer> {
+  const { db, recentRows, agents, models, engine, closing } = parts;
+  const app = createApp({
+    config,
+    db,
+    recentRows,
+    agents,
+    models,
+    dispatch: engine.dispatch,
+    isDraining: () => closing.signal.aborted,
+    readiness: async () => ({ database: await probe(db) }),
+    logger,
+    version: {
+      version: packageVersion,
+      node: process.versions.node,
+      applicationVersion: APPLICATION_VERSION,
+    },
+  });
+  return startHttp(app, { host: config.HOST, port: config.PORT });
+}
+
+async function probe(db: Database): Promise<string> {
+  try {
+    await db.orm.execute(sql`SELECT 1`);
+    return 'ok';
+  } catch {
+    return 'cannot be reached';
+  }
+}
+
+/** No new work, readers sent elsewhere, what is under way finished or handed over. */
+async function drain(config: Config, http: HttpServer, { executions, closing }: WorkerParts): Promise<void> {
+  closing.abort(new OwnershipLost('The process ends'));
+  http.cutStreams();
+  await executions.drain(config.SHUTDOWN_GRACE_MS);
+}
+
+async function closeAll(closers: Closers, logger: Logger): Promise<void> {
+  for (const close of closers.splice(0).reverse()) {
+    await close().catch((error: unknown) => logger.error({ err: error }, 'server.close-failed'));
+  }
+}
+
+/** Below the lease time, so that a process that is frozen inside a transaction does not block its own takeover. */
+function idleTransactionMs(config: Config): number {
+  return Math.max(100, Math.round(config.WORKER_DEAD_AFTER_MS * 0.8));
+}
+
+function modelConfig(config: Config) {
+  return {
+    openaiApiKey: config.OPENAI_API_KEY,
+    openaiBaseUrl: config.OPENAI_BASE_URL,
+    anthropicApiKey: config.ANTHROPIC_API_KEY,
+    anthropicBaseUrl: config.ANTHROPIC_BASE_URL,
+    compatibleBaseUrl: config.OUTLAST_MODEL_BASE_URL,
+    compatibleApiKey: config.OUTLAST_MODEL_API_KEY,
+    defaultModel: config.OUTLAST_MODEL,
+  };
+}
