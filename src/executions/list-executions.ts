@@ -1,4 +1,4 @@
-import { and, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
 import { type Page, type PageCursor, paginate } from '../db/page.ts';
 import { threads, workflowExecutions } from '../db/schema.ts';
@@ -30,8 +30,7 @@ export async function listExecutions(
   const { createdAt, id } = workflowExecutions;
   const where = and(...conditions(scope, filter), afterCursor(page.cursor)) as SQL;
   const selected = await selectExecutions(db, where)
-    // As the index has it: without NULLS LAST Postgres would sort all that matches.
-    .orderBy(sql`${createdAt} DESC NULLS LAST`, sql`${id} DESC NULLS LAST`)
+    .orderBy(desc(createdAt), desc(id))
     .limit(page.limit + 1);
   return paginate(selected, page.limit, toExecution, ({ row, createdAtMicros }) => ({
     micros: Number(createdAtMicros),

@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, inArray } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../db/database.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
@@ -62,11 +62,14 @@ async function lockThreadOf(
   scope: Scope,
   executionId: string,
 ): Promise<typeof threads.$inferSelect | undefined> {
-  const [row] = await tx
-    .select({ thread: threads })
+  const ofExecution = tx
+    .select({ no: workflowExecutions.threadNo })
+    .from(workflowExecutions)
+    .where(and(within(workflowExecutions, scope), eq(workflowExecutions.id, executionId)));
+  const [thread] = await tx
+    .select()
     .from(threads)
-    .innerJoin(workflowExecutions, eq(workflowExecutions.threadNo, threads.no))
-    .where(and(within(workflowExecutions, scope), eq(workflowExecutions.id, executionId)))
-    .for('no key update', { of: threads });
-  return row?.thread;
+    .where(inArray(threads.no, ofExecution))
+    .for('no key update');
+  return thread;
 }

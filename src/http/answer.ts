@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import type { Request, Response } from 'express';
 import type { Sink } from './stream/sink.ts';
 
 type Headers = Readonly<Record<string, string>>;
@@ -40,7 +39,7 @@ export function json(body: unknown, status = 200, headers: Headers = {}): JsonAn
 }
 
 /** Sends an answer that is there as a whole. */
-export function send(req: Request, res: Response, answer: Exclude<Answer, StreamAnswer>): void {
+export function send(res: ServerResponse, answer: Exclude<Answer, StreamAnswer>): void {
   setHeaders(res, answer.headers ?? {});
   res.statusCode = answer.status;
   if (answer.kind === 'empty') {
@@ -50,7 +49,8 @@ export function send(req: Request, res: Response, answer: Exclude<Answer, Stream
   if (answer.kind === 'json') res.setHeader('content-type', 'application/json; charset=utf-8');
   const content = answer.kind === 'json' ? JSON.stringify(answer.body) : answer.content;
   res.setHeader('content-length', Buffer.byteLength(content));
-  res.end(req.method === 'HEAD' ? undefined : content);
+  // To a HEAD, Node sends the headers only.
+  res.end(content);
 }
 
 /** Sets headers over those that are there. */

@@ -1,7 +1,6 @@
 import type { Request, Response } from 'express';
 import type { Logger } from 'pino';
 import { isTransient } from '../db/errors.ts';
-import { loggableError } from '../db/loggable-error.ts';
 import { Problem } from '../problems/problem.ts';
 import { setHeaders } from './answer.ts';
 
@@ -9,7 +8,7 @@ import { setHeaders } from './answer.ts';
 export function sendFailure(req: Request, res: Response, error: unknown, logger: Logger): void {
   const problem = toProblem(error);
   if (problem.status >= 500) {
-    logger.error({ err: loggableError(error), method: req.method, path: req.path }, 'http.failed');
+    logger.error({ err: error, method: req.method, path: req.path }, 'http.failed');
   }
   if (res.headersSent) {
     // A clean end would look like success.
@@ -20,7 +19,7 @@ export function sendFailure(req: Request, res: Response, error: unknown, logger:
   res.statusCode = problem.status;
   setHeaders(res, { ...problem.headers, 'content-type': 'application/problem+json' });
   res.setHeader('content-length', Buffer.byteLength(body));
-  res.end(req.method === 'HEAD' ? undefined : body);
+  res.end(body);
 }
 
 function toProblem(error: unknown): Problem {

@@ -3,10 +3,10 @@ const MAX_DEPTH = 100;
 
 /** True when a parsed JSON document is nested too deep to be worked on. Itself it needs no stack. */
 export function isTooDeep(document: unknown): boolean {
-  let level = [document];
+  let level = [document].filter(isContainer);
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_DEPTH) return true;
-    level = level.flatMap((value) => (isContainer(value) ? Object.values(value).filter(isContainer) : []));
+    if (depth === MAX_DEPTH) return true;
+    level = level.flatMap((value) => Object.values(value).filter(isContainer));
   }
   return false;
 }

@@ -34,7 +34,7 @@ function refuseMethod(allow: string) {
   return (req: Request, res: Response) => {
     const methods = `${allow}, OPTIONS`;
     if (req.method === 'OPTIONS')
-      return send(req, res, { kind: 'empty', status: 204, headers: { allow: methods } });
+      return send(res, { kind: 'empty', status: 204, headers: { allow: methods } });
     throw new Problem('method-not-allowed', `${req.method} is not allowed here`, {
       headers: { allow: methods },
     });
@@ -81,8 +81,8 @@ function searchOf(req: Request): string {
 }
 
 async function sendAnswer(req: Request, res: Response, answer: Answer): Promise<void> {
-  if (answer.kind !== 'stream') return send(req, res, answer);
-  if (req.method === 'HEAD') return send(req, res, { ...answer, kind: 'empty' });
+  if (answer.kind !== 'stream') return send(res, answer);
+  if (req.method === 'HEAD') return send(res, { ...answer, kind: 'empty' });
   await sendStream(res, answer);
 }
 

@@ -1,4 +1,4 @@
-import { and, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
 import { type Page, type PageCursor, paginate } from '../db/page.ts';
 import { threads } from '../db/schema.ts';
@@ -24,8 +24,7 @@ export async function listThreads(
 ): Promise<Page<Thread>> {
   const where = and(...conditions(scope, filter), afterCursor(page.cursor)) as SQL;
   const selected = await selectThreads(db, where)
-    // As the index has it: without NULLS LAST Postgres would sort all that matches.
-    .orderBy(sql`${threads.createdAt} DESC NULLS LAST`, sql`${threads.id} DESC NULLS LAST`)
+    .orderBy(desc(threads.createdAt), desc(threads.id))
     .limit(page.limit + 1);
   const { data, nextCursor } = paginate(
     selected,

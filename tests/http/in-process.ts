@@ -1,0 +1,97 @@
+import pino from 'pino';
+import { uuidv7 } from 'uuidv7';
+import { createModelRegistry } from '../../src/agents/model-registry.ts';
+import { type Chunk, serializeChunk } from '../../src/chunks/chunk.ts';
+import { RecentRows } from '../../src/chunks/recent-rows.ts';
+import { parseConfig } from '../../src/config/config.ts';
+import { serializeError } from '../../src/config/serialize-error.ts';
+import { type Database, openDatabase } from '../../src/db/database.ts';
+import { createApp } from '../../src/http/app.ts';
+import type { HttpDeps } from '../../src/http/deps.ts';
+import { type HttpServer, startHttp } from '../../src/http/server.ts';
+import { createTestDatabase } from '../support/postgres.ts';
+
+/** The HTTP side alone, on a database whose rows the test writes itself: no worker gets in between. */
+export interface TestHttp {
+  readonly url: string;
+  readonly db: Database;
+  readonly recentRows: RecentRows;
+  readonly http: HttpServer;
+  readonly logged: string[];
+  dispose(): Promise<void>;
+}
+
+export async function serveAlone(overrides: Partial<HttpDeps> = {}): Promise<TestHttp> {
+  const database = await createTestDatabase();
+  const logged: string[] = [];
+  const logger = pino(
+    { level: 'error', serializers: { err: serializeError } },
+    { write: (line: string) => void logged.push(line) },
+  );
+  const db = openDatabase({
+    url: database.url,
+    poolSize: 5,
+    idleTransactionMs: 5000,
+    onError: () => undefined,
+  });
+  const recentRows = new RecentRows();
+  const app = createApp({
+    config: parseConfig({}),
+    db,
+    recentRows,
+    agents: { list: () => [], get: () => undefined, warning: null },
+    models: createModelRegistry({}),
+    dispatch: async () => () => undefined,
+    readiness: async () => ({ database: 'ok' }),
+    isDraining: () => false,
+    logger,
+    version: { version: '1', node: '1', applicationVersion: '1' },
+    ...overrides,
+  });
+  const http = await startHttp(app, { host: '127.0.0.1', port: 0 });
+  const dispose = async () => {
+    await http.close();
+    await db.close();
+    await database.drop();
+  };
+  return { url: http.url, db, recentRows, http, logged, dispose };
+}
+
+/** An execution that runs on a worker which does not exist, with an empty log. */
+export async function insertRunning(db: Database): Promise<{ id: string; no: number }> {
+  const id = uuidv7();
+  const { rows } = await db.pool.query<{ no: string }>(
+    `WITH thread AS (
+       INSERT INTO outlast.threads (tenant_id, owner_id, id) VALUES ('default', 'local', $1::text) RETURNING no
+     )
+     INSERT INTO outlast.workflow_executions
+       (id, tenant_id, owner_id, thread_no, ordinal, message_id, input_message_id, agent_id, source, status, segment,
+        attempt, worker_id, input)
+     SELECT $1::text::uuid, 'default', 'local', thread.no, 1, 'answer', 'question', 'a', 'api', 'running', 1, 1, 'w',
+            '{"id":"question","role":"user","parts":[]}'
+     FROM thread RETURNING no`,
+    [id],
+  );
+  return { id, no: Number(rows[0]?.no) };
+}
+
+/** Commits chunks to a log, as a worker would. `publish` tells the readers in this process. */
+export async function append(
+  { db, recentRows }: Pick<TestHttp, 'db' | 'recentRows'>,
+  no: number,
+  seq: number,
+  chunks: Chunk[],
+  publish = true,
+): Promise<void> {
+  const row = { seq, n: chunks.length, attempt: 1, turn: 1, chunks: chunks.map(serializeChunk).join('\n') };
+  await db.pool.query(
+    `INSERT INTO outlast.stream_chunks (execution_no, tenant_id, seq, n, attempt, turn, chunks)
+     VALUES ($1, 'default', $2, $3, 1, 1, $4)`,
+    [no, row.seq, row.n, row.chunks],
+  );
+  if (publish) recentRows.publish(no, [row]);
+}
+
+export async function setStatus(db: Database, id: string, set: string): Promise<void> {
+  await db.pool.query(`UPDATE outlast.workflow_executions SET ${set} WHERE id = $1`, [id]);
+}
