@@ -27,6 +27,11 @@ export interface TransactionalAppend {
   readonly append: (turn: number, ...chunks: Chunk[]) => void;
 }
 
+/** A chunk that waits, with what it counts towards the limits. */
+interface WeighedEntry extends Entry {
+  readonly weight: number;
+}
+
 /** The rows and the result of a try to commit. */
 interface Tried<T> {
   rows: LogRow[];
@@ -52,11 +57,16 @@ export class ExecutionLog {
   readonly #writer: LogWriterPort;
   readonly #onLost: (error: Error) => void;
   #lastSeq: number;
-  #waiting: Entry[] = [];
+  #waiting: WeighedEntry[] = [];
   #flight: LogRow[] = [];
   #waitingBytes = 0;
   #flightBytes = 0;
-  #inTransaction = false;
+  /** How many of those that wait may go into flight: all, or those that came before a transaction. */
+  #mayGo = Number.POSITIVE_INFINITY;
+  /** Chunks that were appended, and how many of them are committed. */
+  #appended = 0;
+  #committed = 0;
+  #flightChunks = 0;
   #transactions: Promise<unknown> = Promise.resolve();
   #failure: Error | undefined;
   #settled: (() => void)[] = [];
@@ -91,7 +101,8 @@ export class ExecutionLog {
   async append(turn: number, chunk: Chunk): Promise<void> {
     this.#throwIfFailed();
     const weight = 'delta' in chunk ? chunk.delta.length + DELTA_OVERHEAD : serializeChunk(chunk).length;
-    this.#waiting.push({ turn, chunk });
+    this.#waiting.push({ turn, chunk, weight });
+    this.#appended += 1;
     this.#waitingBytes += weight;
     this.#writer.weigh(weight);
     this.#writer.schedule(this);
@@ -100,26 +111,27 @@ export class ExecutionLog {
     }
   }
 
-  /** Resolves once all that was appended is committed. @throws as `append` does. */
+  /** Resolves once all that was appended before is committed. @throws as `append` does. */
   async drained(): Promise<void> {
     this.#throwIfFailed();
-    while (this.#waiting.length > 0 || this.#flight.length > 0) await this.#nextSettled();
+    const mark = this.#appended;
+    while (this.#committed < mark) await this.#nextSettled();
   }
 
   /**
-   * Commits rows and other changes of the execution in one transaction, under the fence. It drains the buffer,
-   * then keeps the shared flush away from this log until it has committed.
+   * Commits rows and other changes of the execution in one transaction, under the fence. What was appended before
+   * is committed first; what is appended meanwhile waits until it is over.
    * @throws OwnershipLost when another attempt owns the execution, or what `work` throws.
    */
   async transact<T>(step: TransactionalStep<T>): Promise<T> {
     const leave = await this.#enter();
     try {
-      do await this.drained();
-      while (this.#waiting.length > 0);
-      this.#inTransaction = true;
+      this.#throwIfFailed();
+      this.#mayGo = this.#waiting.length;
+      while (this.#mayGo > 0 || this.#flight.length > 0) await this.#nextSettled();
       return await this.#commit(step);
     } finally {
-      this.#inTransaction = false;
+      this.#mayGo = Number.POSITIVE_INFINITY;
       leave();
       if (this.#waiting.length > 0) this.#writer.schedule(this);
     }
@@ -128,11 +140,13 @@ export class ExecutionLog {
   /** @internal Numbers what waits, if nothing is in flight already; says how many rows there are to write. */
   take(): number {
     if (this.#flight.length > 0) return this.#flight.length;
-    if (this.#inTransaction || this.#waiting.length === 0) return 0;
-    this.#flight = makeRows(this.#waiting, this.#lastSeq + 1, this.owner.attempt);
-    this.#flightBytes = this.#waitingBytes;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    const entries = this.#waiting.splice(0, this.#mayGo);
+    if (entries.length === 0) return 0;
+    this.#mayGo -= entries.length;
+    this.#flight = makeRows(entries, this.#lastSeq + 1, this.owner.attempt);
+    this.#flightChunks = entries.length;
+    this.#flightBytes = entries.reduce((sum, entry) => sum + entry.weight, 0);
+    this.#waitingBytes -= this.#flightBytes;
     return this.#flight.length;
   }
 
@@ -140,6 +154,8 @@ export class ExecutionLog {
   written(): void {
     const rows = this.#flight;
     this.#flight = [];
+    this.#committed += this.#flightChunks;
+    this.#flightChunks = 0;
     this.#writer.weigh(-this.#flightBytes);
     this.#flightBytes = 0;
     this.#deliver(rows);

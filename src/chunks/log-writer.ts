@@ -4,7 +4,7 @@ import type { Database } from '../db/database.ts';
 import { isTransient, isUniqueViolation } from '../db/errors.ts';
 import { untilReachable } from '../db/retry.ts';
 import { ExecutionLog, type LogWriterPort } from './execution-log.ts';
-import { insertFenced, type LogOwner, type OwnedRow, stillOwned } from './insert-rows.ts';
+import { insertFenced, type LogOwner, type OwnedRow, ownerKey, stillOwned } from './insert-rows.ts';
 import type { RecentRows } from './recent-rows.ts';
 import type { LogRow } from './row.ts';
 
@@ -17,7 +17,7 @@ export interface LogWriterOptions {
   db: Database;
   recentRows: RecentRows;
   logger: Logger;
-  /** Least milliseconds between the starts of two flushes under load; no wait after a pause. */
+  /** Milliseconds that the starts of two flushes are about apart under load; no wait after a pause. */
   flushIntervalMs: number;
 }
 
@@ -103,7 +103,8 @@ export class LogWriter implements LogWriterPort {
   /** Lets what is appended in one turn of the event loop go together, and keeps flushes apart under load. */
   async #pace(): Promise<void> {
     const wait = this.#lastStart + this.#options.flushIntervalMs - performance.now();
-    await (wait > 0 ? delay(wait) : Promise.resolve());
+    // In whole milliseconds, rounded down: that is what timers know, and they are late rather than early.
+    await (wait >= 1 ? delay(Math.floor(wait)) : Promise.resolve());
     this.#lastStart = performance.now();
   }
 
@@ -133,14 +134,14 @@ export class LogWriter implements LogWriterPort {
   }
 
   /** Rows that did not go in belong to an execution that is locked for a moment, or that has a newer owner. */
-  async #conclude(batch: ExecutionLog[], written: Set<number>): Promise<void> {
-    const refused = batch.filter((log) => !written.has(log.owner.executionNo));
-    for (const log of batch) if (written.has(log.owner.executionNo)) log.written();
+  async #conclude(batch: ExecutionLog[], written: Set<string>): Promise<void> {
+    const refused = batch.filter((log) => !written.has(ownerKey(log.owner)));
+    for (const log of batch) if (written.has(ownerKey(log.owner))) log.written();
     if (refused.length === 0) return;
     const owners = refused.map((log) => log.owner);
     const owned = await this.#ask(() => stillOwned(this.db, owners));
     for (const log of refused) {
-      if (owned?.has(log.owner.executionNo) === true) this.#dirty.add(log);
+      if (owned?.has(ownerKey(log.owner)) === true) this.#dirty.add(log);
       else if (owned !== undefined) log.refused();
     }
   }

@@ -3,7 +3,7 @@ import type { Database } from '../db/database.ts';
 import { isTransient } from '../db/errors.ts';
 import { isFinal } from './chunk.ts';
 import { readPage } from './read-rows.ts';
-import type { Follower, RecentRows } from './recent-rows.ts';
+import type { RecentRows } from './recent-rows.ts';
 import { type LogLine, type LogRow, linesAfter } from './row.ts';
 
 export interface ReadOptions {
@@ -33,14 +33,22 @@ export async function* readLog(
 ): AsyncGenerator<LogLine[], void, void> {
   const follower = recentRows.follow(executionNo);
   try {
+    let mayAskTable = true;
     for (let cursor = after; !signal.aborted; ) {
-      const lines = linesAfter(await nextRows(db, follower, executionNo, cursor, signal), cursor);
+      const recent = follower.recent(cursor);
+      const rows =
+        recent.length > 0 || !mayAskTable ? recent : await readTable(db, executionNo, cursor, signal);
+      const lines = linesAfter(rows, cursor);
       const last = lines.at(-1);
       if (last === undefined) {
         await follower.news(pollMs, signal);
+        mayAskTable = true;
         continue;
       }
       cursor = last.seq;
+      // Memory reaches to the newest row it was told of. Asking the table after each of its batches would be a
+      // query for every reader and flush; news or the poll will say when there is more.
+      mayAskTable = recent.length === 0;
       yield lines;
       if (isFinal(last.chunk)) return;
     }
@@ -49,15 +57,12 @@ export async function* readLog(
   }
 }
 
-async function nextRows(
+async function readTable(
   db: Database,
-  follower: Follower,
   executionNo: number,
   cursor: number,
   signal: AbortSignal,
 ): Promise<readonly LogRow[]> {
-  const recent = follower.recent(cursor);
-  if (recent.length > 0) return recent;
   try {
     return await readPage(db, executionNo, cursor);
   } catch (error) {

@@ -50,17 +50,18 @@ export async function readWholeLog(
 
 /** The seq of the last chunk in the log; 0 when it is empty. */
 export async function readLastSeq(db: Executor, executionNo: number): Promise<number> {
-  const { rows } = await db.execute<{ last: number }>(sql`
-    SELECT seq + n - 1 AS last FROM outlast.stream_chunks
-    WHERE execution_no = ${executionNo} ORDER BY seq DESC LIMIT 1`);
-  return rows[0]?.last ?? 0;
+  return (await readLogEnd(db, executionNo)).lastSeq;
 }
 
-/** The greatest turn that has a row in the log; 0 when there is none. Turns count from 1; `start` is turn 0. */
-export async function readLastTurn(db: Executor, executionNo: number): Promise<number> {
-  const { rows } = await db.execute<{ turn: number }>(sql`
-    SELECT turn FROM outlast.stream_chunks WHERE execution_no = ${executionNo} ORDER BY seq DESC LIMIT 1`);
-  return rows[0]?.turn ?? 0;
+/** Where a log ends: its last seq, and the turn of that; 0 when it is empty. Turns count from 1, `start` is turn 0. */
+export async function readLogEnd(
+  db: Executor,
+  executionNo: number,
+): Promise<{ lastSeq: number; lastTurn: number }> {
+  const { rows } = await db.execute<{ last: number; turn: number }>(sql`
+    SELECT seq + n - 1 AS last, turn FROM outlast.stream_chunks
+    WHERE execution_no = ${executionNo} ORDER BY seq DESC LIMIT 1`);
+  return { lastSeq: rows[0]?.last ?? 0, lastTurn: rows[0]?.turn ?? 0 };
 }
 
 /** True when this very row is in the log: how a writer learns what a lost connection left behind. */

@@ -52,7 +52,12 @@ export class RecentRows {
     const reader: Reader = { fresh: false, wake: undefined };
     followed.readers.add(reader);
     return {
-      recent: (cursor) => rowsFrom(followed.rows, cursor),
+      recent: (cursor) => {
+        const rows = rowsFrom(followed.rows, cursor);
+        // They reach to the newest row, so that whatever news there was is answered by them.
+        if (rows.length > 0) reader.fresh = false;
+        return rows;
+      },
       news: (ms, signal) => awaitNews(reader, ms, signal),
       close: () => {
         followed.readers.delete(reader);

@@ -167,14 +167,18 @@ async function discardSegment(tx: Transaction, executionId: string, segment: num
   }
 }
 
-/** Queued executions whose segment has no workflow, an ended one, or one that belongs to a process without a lease. */
+/**
+ * Queued executions whose segment has no workflow, an ended one, or one that belongs to a process without a lease.
+ * At once when no worker is left of those that could have meant to start it: so after a crash of the only one.
+ */
 async function findStranded(db: Database, limit: number): Promise<Stuck[]> {
   const { rows } = await db.orm.execute<{ id: string; attempt: number; segment: number }>(sql`
     SELECT e.id, e.attempt, e.segment
     FROM outlast.workflow_executions e
     LEFT JOIN dbos.workflow_status w ON w.workflow_uuid = e.id::text || ':' || e.segment
     WHERE e.status = 'queued' AND e.segment > 0
-      AND e.queued_at < clock_timestamp() - ${STRANDED_AFTER_MS} * interval '1 ms'
+      AND (e.queued_at < clock_timestamp() - ${STRANDED_AFTER_MS} * interval '1 ms'
+        OR NOT EXISTS (SELECT 1 FROM outlast.workers k WHERE k.started_at <= e.queued_at))
       AND (w.workflow_uuid IS NULL
         OR w.status NOT IN ('ENQUEUED', 'DELAYED', 'PENDING')
         OR (w.status = 'PENDING'

@@ -1,5 +1,5 @@
 import { and, eq, sql } from 'drizzle-orm';
-import { readLastSeq, readLastTurn } from '../chunks/read-rows.ts';
+import { readLogEnd } from '../chunks/read-rows.ts';
 import { type Database, type Transaction, transaction } from '../db/database.ts';
 import { executionAttempts, threads, workers, workflowExecutions } from '../db/schema.ts';
 import { statusesBefore } from './status.ts';
@@ -53,8 +53,7 @@ export async function claimExecution(
     return {
       ...claimed,
       threadId: thread?.id ?? '',
-      lastSeq: await readLastSeq(tx, claimed.no),
-      lastTurn: await readLastTurn(tx, claimed.no),
+      ...(await readLogEnd(tx, claimed.no)),
     };
   });
 }

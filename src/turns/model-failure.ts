@@ -80,10 +80,17 @@ function nextCause(error: Error): unknown {
 }
 
 function retryAfter(headers: Record<string, string>): number | undefined {
-  const ms = Number(headers['retry-after-ms'] ?? Number.NaN);
   const header = headers['retry-after'] ?? '';
-  const seconds = Number(header === '' ? Number.NaN : header);
-  const candidates = [ms, seconds * 1000, Date.parse(header) - Date.now()];
+  const candidates = [
+    toNumber(headers['retry-after-ms'] ?? ''),
+    toNumber(header) * 1000,
+    Date.parse(header) - Date.now(),
+  ];
   const wait = candidates.find((value) => Number.isFinite(value) && value >= 0);
   return wait === undefined ? undefined : Math.min(wait, LONGEST_RETRY_AFTER_MS);
+}
+
+/** An empty header says nothing, and `Number` would make 0 of it. */
+function toNumber(header: string): number {
+  return header.trim() === '' ? Number.NaN : Number(header);
 }

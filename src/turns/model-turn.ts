@@ -1,3 +1,4 @@
+import type { ModelMessage } from 'ai';
 import { and, asc, eq, isNotNull } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Next } from '../../workflows/steps.ts';
@@ -96,7 +97,7 @@ async function callAndRecord(
       { turn, model: resolved.id, durationMs: answer.durationMs },
       answer,
     );
-    return afterTurn(turn, answer.toolCalls, answer.finishReason);
+    return afterTurn(turn, answer);
   } finally {
     deadline.clear();
   }
@@ -143,7 +144,7 @@ function nameOf(cause: unknown): string | undefined {
 
 async function findOutcome(db: Database, executionId: string, turn: number): Promise<Next | undefined> {
   const [row] = await db.orm
-    .select({ finishReason: executionTurns.finishReason })
+    .select({ finishReason: executionTurns.finishReason, responseMessages: executionTurns.responseMessages })
     .from(executionTurns)
     .where(
       and(
@@ -158,13 +159,24 @@ async function findOutcome(db: Database, executionId: string, turn: number): Pro
     .from(toolCalls)
     .where(and(eq(toolCalls.executionId, executionId), eq(toolCalls.turn, turn)))
     .orderBy(asc(toolCalls.position));
-  return afterTurn(turn, calls, row.finishReason);
+  const responseMessages = (row.responseMessages ?? []) as ModelMessage[];
+  return afterTurn(turn, { finishReason: row.finishReason, responseMessages, toolCalls: calls });
 }
 
-function afterTurn(turn: number, calls: readonly { toolCallId: string }[], finishReason: string): Next {
-  if (calls.length === 0 || !mayCallTools(finishReason))
-    return { do: 'finish', outcome: { status: 'completed', finishReason } };
-  return { do: 'tools', turn, toolCallIds: calls.map((call) => call.toolCallId) };
+interface EndedTurn {
+  finishReason: string;
+  responseMessages: readonly ModelMessage[];
+  toolCalls: readonly { toolCallId: string }[];
+}
+
+function afterTurn(turn: number, { finishReason, responseMessages, toolCalls }: EndedTurn): Next {
+  if (mayCallTools(finishReason)) {
+    if (toolCalls.length > 0)
+      return { do: 'tools', turn, toolCallIds: toolCalls.map((call) => call.toolCallId) };
+    // Only calls that could not be made, such as of an unknown tool: the model has yet to be told of their errors.
+    if (responseMessages.at(-1)?.role === 'tool') return { do: 'model-turn', turn: turn + 1 };
+  }
+  return { do: 'finish', outcome: { status: 'completed', finishReason } };
 }
 
 async function findExhaustedLimit(

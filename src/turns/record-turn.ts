@@ -63,22 +63,23 @@ export async function recordFailure(
   failure: ModelFailure,
   retryInMs: (tries: number) => number | null,
 ): Promise<number> {
+  const at = new Date().toISOString();
+  const { attempt } = owned.claimed;
   return owned.log.transact({
     work: async ({ tx }) => {
       await insertTurn(tx, owned, called);
       const where = turnOf(owned, called.turn);
       const [row] = await tx.select({ failures: executionTurns.failures }).from(executionTurns).where(where);
-      const tries = (row?.failures.length ?? 0) + 1;
-      const entry: TurnFailure = {
-        at: new Date().toISOString(),
-        attempt: owned.claimed.attempt,
-        code: failure.code,
-        detail: failure.detail,
-        retryInMs: retryInMs(tries),
-      };
+      const failures = row?.failures ?? [];
+      const last = failures.at(-1);
+      // This very failure is in already: its commit was not heard of.
+      if (last?.at === at && last.attempt === attempt) return failures.length;
+      const tries = failures.length + 1;
+      const { code, detail } = failure;
+      const entry: TurnFailure = { at, attempt, code, detail, retryInMs: retryInMs(tries) };
       await tx
         .update(executionTurns)
-        .set({ failures: [...(row?.failures ?? []), entry] })
+        .set({ failures: [...failures, entry] })
         .where(where);
       return tries;
     },
