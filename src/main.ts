@@ -54,6 +54,8 @@ export async function startServer(config: Config, logger: Logger): Promise<Serve
 }
 
 async function assemble(config: Config, logger: Logger, closers: Closers): Promise<Server> {
+  // The AI SDK would print what a provider does not support to the console.
+  globalThis.AI_SDK_LOG_WARNINGS = (options) => logger.debug(options, 'model.warnings');
   const models = createModelRegistry(modelConfig(config));
   const agents = await loadAgents({ dir: config.OUTLAST_AGENTS_DIR, importModule: registerAgentLoader() });
   const { url, notices } = await findDatabase(config, logger, closers);

@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { inspect, promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ConfigError, parseConfig } from '../../src/config/config.ts';
+import { makeTestFolder, removeTestFolder } from '../support/folders.ts';
+
+const run = promisify(execFile);
+
+describe('the configuration', () => {
+  test('has defaults for everything, and takes an empty variable for an absent one', () => {
+    expect(parseConfig({ PORT: '' })).toMatchObject({ PORT: 4400, HOST: '127.0.0.1', OUTLAST_ROLE: 'all' });
+  });
+
+  test('names every fault at once', () => {
+    const faulty = { PORT: 'many', OUTLAST_ROLE: 'boss', DATABASE_URL: 'mysql://x', WORKER_CONCURRENCY: '0' };
+    const error = faultsOf(faulty);
+    expect(error.faults.map((fault) => fault.split(':')[0]).sort()).toEqual(Object.keys(faulty).sort());
+    for (const name of Object.keys(faulty)) expect(error.message).toContain(name);
+  });
+
+  test('refuses a lease that a single late heartbeat would lose', () => {
+    const error = faultsOf({ WORKER_HEARTBEAT_MS: '1000', WORKER_DEAD_AFTER_MS: '2000' });
+    expect(error.message).toContain('at least three times WORKER_HEARTBEAT_MS');
+  });
+
+  test('never shows a secret, however it is printed', () => {
+    const config = parseConfig({
+      OPENAI_API_KEY: 'sk-very-secret',
+      DATABASE_URL: 'postgres://u:pw-secret@h/d',
+    });
+    expect(config.OPENAI_API_KEY).toBe('sk-very-secret');
+    for (const text of [JSON.stringify(config), inspect(config), inspect({ config })]) {
+      expect(text).not.toContain('secret');
+      expect(text).toContain('[redacted]');
+    }
+    expect(faultsOf({ DATABASE_URL: 'not-a-url-but-secret' }).message).not.toContain('secret');
+  });
+
+  test('is frozen', () => {
+    expect(Object.isFrozen(parseConfig({}))).toBe(true);
+  });
+});
+
+describe('a secret in a file', () => {
+  let folder = '';
+  beforeAll(async () => {
+    folder = await makeTestFolder();
+  });
+  afterAll(() => removeTestFolder(folder));
+
+  test('is read, without its last newline', async () => {
+    await writeFile(join(folder, 'key'), 'sk-from-a-file\n');
+    expect(parseConfig({ OPENAI_API_KEY_FILE: join(folder, 'key') }).OPENAI_API_KEY).toBe('sk-from-a-file');
+  });
+
+  test('that cannot be read is a fault like any other', () => {
+    const error = faultsOf({ OPENAI_API_KEY_FILE: join(folder, 'absent'), PORT: '-1' });
+    expect(error.faults).toHaveLength(2);
+    expect(error.message).toContain('OPENAI_API_KEY_FILE: cannot be read (ENOENT)');
+  });
+});
+
+describe('the command line', () => {
+  const outlast = (args: string[], env: Record<string, string> = {}) =>
+    run(process.execPath, ['--conditions=outlast-source', 'src/cli.ts', ...args], {
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+    });
+
+  test('prints all faults and exits with 1, before it starts anything', async () => {
+    await expect(outlast(['start'], { PORT: 'x', LOG_LEVEL: 'loud' })).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/PORT.*\n.*LOG_LEVEL/s),
+      stdout: '',
+    });
+  });
+
+  test('knows its commands', async () => {
+    await expect(outlast(['version'])).resolves.toMatchObject({
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
+    await expect(outlast(['strat'])).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('strat'),
+    });
+  });
+});
+
+function faultsOf(environment: Record<string, string>): ConfigError {
+  try {
+    parseConfig(environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error('The configuration was accepted');
+}
