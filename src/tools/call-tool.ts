@@ -7,7 +7,14 @@ import type { OwnedExecution } from '../executions/owned-execution.ts';
 import { startDeadline } from '../turns/deadline.ts';
 import { executeTool } from './execute-tool.ts';
 import type { LeaseCheck } from './lease-check.ts';
-import { findCall, recordOutcome, recordStart, type ToolCallRow, type ToolOutcome } from './ledger.ts';
+import {
+  findCall,
+  recordOutcome,
+  recordStart,
+  type ToolCallRow,
+  type ToolOutcome,
+  UNKNOWN_OUTCOME,
+} from './ledger.ts';
 
 export interface ToolDeps {
   db: Database;
@@ -38,16 +45,10 @@ async function settle(
   plan: { agent: AgentDefinition; limits: AgentLimits },
   call: ToolCallRow,
 ): Promise<ToolOutcome> {
+  // T2: an earlier attempt died, or lost its lease, while the tool was called. Nobody knows what came of it.
+  if (call.status === 'running' && !call.idempotent) return UNKNOWN_OUTCOME;
   const tool = plan.agent.tools[call.toolName];
   if (tool === undefined) return failure('tool-missing', `The agent has no tool ${call.toolName} any more`);
-  if (call.status === 'running' && !call.idempotent) {
-    // T2: an earlier attempt died, or lost its lease, while the tool was called. Nobody knows what came of it.
-    return {
-      status: 'unknown',
-      code: 'outcome-unknown',
-      text: 'outcome-unknown: it is not known whether this call took effect, and it was not made again',
-    };
-  }
   const context = makeContext(deps, owned, call);
   if (tool.kind === 'question') return failure('needs-approval', notYet('needs the answer of a person'));
   const parsed = await tool.inputSchema.safeParseAsync(call.input);

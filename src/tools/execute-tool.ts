@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ToolContext, ToolDefinition } from '../agents/define-tool.ts';
+import { CallLimits } from './call-limits.ts';
 import type { LeaseCheck } from './lease-check.ts';
-import type { ToolOutcome } from './ledger.ts';
+import { type ToolOutcome, UNKNOWN_OUTCOME } from './ledger.ts';
 
 /** Characters of JSON that an output may have. */
 const MAX_OUTPUT = 1_000_000;
 const RETRY_PAUSE_MS = 200;
+const LEASE_UNSURE = 'lease-unsure';
 
 export interface ToolExecution {
   tool: ToolDefinition;
@@ -18,31 +20,37 @@ export interface ToolExecution {
 
 /** Calls a tool, again if it fails and may be called again; never throws for what the tool does. */
 export async function executeTool(execution: ToolExecution): Promise<ToolOutcome> {
-  const tries = execution.tool.idempotent ? 1 + execution.tool.retries : 1;
-  for (let i = 1; ; i++) {
+  const { tool, signal } = execution;
+  let triesLeft = tool.idempotent ? 1 + tool.retries : 1;
+  for (let pause = RETRY_PAUSE_MS; ; pause *= 2) {
     const outcome = await tryOnce(execution);
-    if (outcome.status === 'completed' || i >= tries || execution.signal.aborted) return outcome;
-    await delay(RETRY_PAUSE_MS * 2 ** (i - 1), undefined, { signal: execution.signal }).catch(
-      () => undefined,
-    );
+    if (outcome.status === 'completed' || signal.aborted) return outcome;
+    // The lease was unsure for a while: no fault of the tool, and the next try waits until it is sure again.
+    if (outcome.code === LEASE_UNSURE && tool.idempotent) continue;
+    triesLeft -= 1;
+    if (triesLeft === 0) return outcome;
+    await delay(pause, undefined, { signal }).catch(() => undefined);
   }
 }
 
 async function tryOnce({ tool, input, context, signal, lease }: ToolExecution): Promise<ToolOutcome> {
-  const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(new Error('timeout')), tool.timeoutMs);
-  const joined = AbortSignal.any([signal, timeout.signal]);
+  let limits: CallLimits | undefined;
   try {
     // The last look is synchronously before the call: nothing can come between the lease and the tool (T2).
-    while (!lease.isSurelyHeld()) await lease.whenSurelyHeld(joined);
+    while (lease.sureForMs() <= 0) await lease.whenSurelyHeld(signal);
+    limits = new CallLimits(tool.timeoutMs, lease);
+    const joined = AbortSignal.any([signal, limits.signal]);
     const output = await untilAborted(joined, () => tool.execute(input, { ...context, signal: joined }));
     return toOutcome(output);
   } catch (error) {
-    if (timeout.signal.aborted) return failure('timeout', `The tool took longer than ${tool.timeoutMs} ms`);
     if (signal.aborted) return failure('aborted', 'The execution ended before the tool did');
+    if (limits?.reached === 'timeout')
+      return failure('timeout', `The tool took longer than ${tool.timeoutMs} ms`);
+    if (limits?.reached === 'lease')
+      return tool.idempotent ? failure(LEASE_UNSURE, 'Not finished') : UNKNOWN_OUTCOME;
     return failure('tool-error', messageOf(error));
   } finally {
-    clearTimeout(timer);
+    limits?.stop();
   }
 }
 

@@ -10,6 +10,13 @@ export type ToolOutcome =
   | { status: 'completed'; output: unknown }
   | { status: 'failed' | 'unknown'; code: string; text: string };
 
+/** It cannot be known whether a call took effect, and its tool is not one that may be called again (T2). */
+export const UNKNOWN_OUTCOME: ToolOutcome = Object.freeze({
+  status: 'unknown',
+  code: 'outcome-unknown',
+  text: 'outcome-unknown: it is not known whether this call took effect, and it was not made again',
+});
+
 export async function findCall(db: Executor, executionId: string, toolCallId: string): Promise<ToolCallRow> {
   const [row] = await db
     .select()

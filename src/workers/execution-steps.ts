@@ -118,7 +118,11 @@ async function finish(deps: StepDeps, ref: SegmentRef, outcome: Outcome): Promis
   } catch (error) {
     if (isLoss(error, owned)) return;
     deps.logger.error({ ...ref, attempt: owned.claimed.attempt, err: error }, 'execution.finish-failed');
-    await failPlainly(deps.db, owned.claimed, deps.closing);
+    await failPlainly(deps.db, owned.claimed, deps.closing).catch((failure: unknown) => {
+      // Its own commit, unheard of, makes it lose the execution too.
+      if (!isLoss(failure, owned)) throw failure;
+    });
+    deps.logWriter.publish(owned.claimed.no, []);
   } finally {
     owned.busySteps -= 1;
   }

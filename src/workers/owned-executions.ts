@@ -8,7 +8,7 @@ export interface Held {
   plan?: ExecutionPlan | undefined;
 }
 
-/** The executions that this process runs, by id. */
+/** The executions that this process runs, by segment: the next one may come before the last has left. */
 export class OwnedExecutions {
   readonly #held = new Map<string, Held>();
   readonly #handOver: (owned: OwnedExecution) => Promise<void>;
@@ -28,19 +28,18 @@ export class OwnedExecutions {
   }
 
   add(owned: OwnedExecution): void {
-    this.#held.set(owned.claimed.id, { owned });
+    this.#held.set(keyOf(owned.claimed.id, owned.claimed.segment), { owned });
   }
 
   get(executionId: string, segment: number): Held | undefined {
-    const held = this.#held.get(executionId);
-    return held?.owned.claimed.segment === segment ? held : undefined;
+    return this.#held.get(keyOf(executionId, segment));
   }
 
   /** Forgets a segment that has ended here. @returns whether it was held. */
   release(executionId: string, segment: number): boolean {
     const held = this.get(executionId, segment);
     if (held === undefined) return false;
-    this.#held.delete(executionId);
+    this.#held.delete(keyOf(executionId, segment));
     held.owned.release();
     return true;
   }
@@ -68,4 +67,8 @@ export class OwnedExecutions {
     await this.#handOver(owned);
     return true;
   }
+}
+
+function keyOf(executionId: string, segment: number): string {
+  return `${executionId}:${segment}`;
 }

@@ -114,13 +114,23 @@ export class Sweeper {
   async #handOverAll(stuck: Stuck[], reason: EndReason): Promise<void> {
     const { db, dispatch, discard, logger } = this.#options;
     for (const from of stuck) {
-      const launch = await transaction(db, (tx) => handOver(tx, dispatch, discard, from, reason));
-      if (launch === undefined) continue;
-      launch();
-      logger.info(
-        { executionId: from.executionId, was: from.status, attempt: from.attempt },
-        'execution.handed-over',
-      );
+      await this.#heal({ executionId: from.executionId }, async () => {
+        const launch = await transaction(db, (tx) => handOver(tx, dispatch, discard, from, reason));
+        if (launch === undefined) return;
+        launch();
+        const { executionId, status: was, attempt } = from;
+        logger.info({ executionId, was, attempt }, 'execution.handed-over');
+      });
+    }
+  }
+
+  /** One that cannot be healed must not keep the others stuck. */
+  async #heal(what: object, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (isTransient(error)) throw error;
+      this.#options.logger.error({ ...what, err: error }, 'sweeper.failed');
     }
   }
 
@@ -128,18 +138,18 @@ export class Sweeper {
   async #promoteWaiting(): Promise<void> {
     const { db, dispatch } = this.#options;
     for (const threadNo of await findUnpromoted(db)) {
-      const launch = await transaction(db, async (tx) => {
-        await tx
-          .select({ no: threads.no })
-          .from(threads)
-          .where(eq(threads.no, threadNo))
-          .for('no key update');
-        const isFree = await tx.execute(sql`
-          SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM outlast.workflow_executions
-            WHERE thread_no = ${threadNo} AND segment > 0 AND status NOT IN ('completed', 'failed', 'cancelled'))`);
-        return isFree.rowCount === 1 ? promoteNext(tx, dispatch, threadNo) : undefined;
+      await this.#heal({ threadNo }, async () => {
+        const launch = await transaction(db, async (tx) => {
+          const thread = tx.select({ no: threads.no }).from(threads).where(eq(threads.no, threadNo));
+          await thread.for('no key update');
+          const isFree = await tx.execute(sql`
+            SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM outlast.workflow_executions
+              WHERE thread_no = ${threadNo} AND segment > 0
+                AND status NOT IN ('completed', 'failed', 'cancelled'))`);
+          return isFree.rowCount === 1 ? promoteNext(tx, dispatch, threadNo) : undefined;
+        });
+        launch?.();
       });
-      launch?.();
     }
   }
 }

@@ -60,12 +60,12 @@ export class Worker implements LeaseCheck {
     await this.#options.db.orm.delete(workers).where(eq(workers.workerId, this.id));
   }
 
-  isSurelyHeld(): boolean {
-    return performance.now() - this.#renewedAt < SURE_PART * this.#options.deadAfterMs;
+  sureForMs(): number {
+    return this.#renewedAt + SURE_PART * this.#options.deadAfterMs - performance.now();
   }
 
   async whenSurelyHeld(signal: AbortSignal): Promise<void> {
-    while (!this.isSurelyHeld()) {
+    while (this.sureForMs() <= 0) {
       signal.throwIfAborted();
       await new Promise<void>((resolve) => {
         this.#renewals.push(resolve);
@@ -76,7 +76,7 @@ export class Worker implements LeaseCheck {
 
   /** True when this worker has renewed its own lease without a break for as long as it asks of others. */
   get mayJudge(): boolean {
-    return this.isSurelyHeld() && performance.now() - this.#steadySince >= this.#options.deadAfterMs;
+    return this.sureForMs() > 0 && performance.now() - this.#steadySince >= this.#options.deadAfterMs;
   }
 
   async #beat(): Promise<void> {

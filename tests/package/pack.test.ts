@@ -32,7 +32,14 @@ export default defineAgent({
 `;
 const WRONG = HELLO.replace('name.toUpperCase()', 'name.toFixed()');
 const TSCONFIG = {
-  compilerOptions: { strict: true, noEmit: true, module: 'nodenext', target: 'es2022', skipLibCheck: true, types: [] },
+  compilerOptions: {
+    strict: true,
+    noEmit: true,
+    module: 'nodenext',
+    target: 'es2022',
+    skipLibCheck: true,
+    types: [],
+  },
   include: ['agents'],
 };
 
@@ -40,7 +47,9 @@ let folder = '';
 
 beforeAll(async () => {
   folder = await makeTestFolder();
-  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], { maxBuffer: 2 ** 26 });
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], {
+    maxBuffer: 2 ** 26,
+  });
   const tarball = /outlast-[\d.]+\.tgz/.exec(stdout)?.[0] ?? '';
   await mkdir(join(folder, 'agents'));
   await writeFile(join(folder, 'package.json'), '{"private": true}');
@@ -95,7 +104,8 @@ async function answerOf(node: string): Promise<string> {
   });
   try {
     let out = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (out += data.toString()));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (data: Buffer) => (out += data.toString()));
     await waitFor(() => Promise.resolve(/ready on (\S+)/.test(out)), {
       deadlineMs: 30_000,
       describe: () => `the server to be ready: ${out}`,
