@@ -1,16 +1,17 @@
-import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { uuidv7 } from 'uuidv7';
 import { registerWorkflows } from '../workflows/register-workflows.ts';
 import { registerAgentLoader } from './agents/import-agent.ts';
 import { type AgentCatalog, loadAgents } from './agents/load-agents.ts';
 import { createModelRegistry, type ModelRegistry } from './agents/model-registry.ts';
+import { LogHints } from './chunks/log-hints.ts';
+import { LogWatch } from './chunks/log-watch.ts';
 import { LogWriter } from './chunks/log-writer.ts';
 import { RecentRows } from './chunks/recent-rows.ts';
 import type { Config } from './config/config.ts';
 import { packageVersion } from './config/package.ts';
 import { type Database, openDatabase } from './db/database.ts';
-import { migrate } from './db/migrate.ts';
+import { isAtHead, migrate } from './db/migrate.ts';
 import { APPLICATION_VERSION, createEngine, type Engine } from './dbos/engine.ts';
 import { migrateDbos } from './dbos/migrate-dbos.ts';
 import { openEmbeddedPostgres } from './embedded/postgres.ts';
@@ -68,8 +69,11 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
   });
   closers.push(() => db.close());
   const recentRows = new RecentRows();
+  const watch = new LogWatch({ db, databaseUrl: url, recentRows, logger });
+  watch.start();
+  closers.push(() => watch.stop());
   const parts = await startWorker({ config, logger, db, recentRows, agents, models, url, closers });
-  const http = await serve(config, logger, { db, recentRows, agents, models, ...parts });
+  const http = await serve(config, logger, { db, recentRows, watch, agents, models, ...parts });
   closers.push(() => http.close());
   let stopping: Promise<void> | undefined;
   const stop = () => {
@@ -124,7 +128,13 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
     logger,
   });
   closers.push(() => engine.shutdown());
-  const logWriter = new LogWriter({ db, recentRows, logger, flushIntervalMs: config.LOG_FLUSH_INTERVAL_MS });
+  const logWriter = new LogWriter({
+    db,
+    recentRows,
+    hints: new LogHints(db, logger),
+    logger,
+    flushIntervalMs: config.LOG_FLUSH_INTERVAL_MS,
+  });
   closers.push(() => logWriter.stop(new OwnershipLost('The process ends')));
   const executions = new OwnedExecutions((owned) => handOverOwned(db, engine, owned, logger));
   const worker = makeWorker(config, logger, db, workerId, place, () => {
@@ -203,12 +213,13 @@ async function startSweeper(
 interface HttpParts extends WorkerParts {
   db: Database;
   recentRows: RecentRows;
+  watch: LogWatch;
   agents: AgentCatalog;
   models: ModelRegistry;
 }
 
 async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<HttpServer> {
-  const { db, recentRows, agents, models, engine, closing } = parts;
+  const { db, recentRows, watch, agents, models, engine, closing } = parts;
   const app = createApp({
     config,
     db,
@@ -217,7 +228,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     models,
     dispatch: engine.dispatch,
     isDraining: () => closing.signal.aborted,
-    readiness: async () => ({ database: await probe(db) }),
+    readiness: async () => ({ ...(await probe(db)), listener: watch.isHearing ? 'ok' : 'not connected' }),
     logger,
     version: {
       version: packageVersion,
@@ -228,12 +239,11 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
   return startHttp(app, { host: config.HOST, port: config.PORT });
 }
 
-async function probe(db: Database): Promise<string> {
+async function probe(db: Database): Promise<Record<'database' | 'migrations', string>> {
   try {
-    await db.orm.execute(sql`SELECT 1`);
-    return 'ok';
+    return { database: 'ok', migrations: (await isAtHead(db)) ? 'ok' : 'not at the newest' };
   } catch {
-    return 'cannot be reached';
+    return { database: 'cannot be reached', migrations: 'unknown' };
   }
 }
 

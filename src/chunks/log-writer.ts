@@ -5,8 +5,9 @@ import { isTransient, isUniqueViolation } from '../db/errors.ts';
 import { untilReachable } from '../db/retry.ts';
 import { ExecutionLog, type LogWriterPort } from './execution-log.ts';
 import { insertFenced, type LogOwner, type OwnedRow, ownerKey, stillOwned } from './insert-rows.ts';
+import type { LogHints } from './log-hints.ts';
 import type { RecentRows } from './recent-rows.ts';
-import type { LogRow } from './row.ts';
+import { endOf, type LogRow } from './row.ts';
 
 /** Rows of one INSERT: more would raise the tail (p99 1.1 ms at 64, 3.1 at 256, 14 at 1,024). */
 const MAX_BATCH_ROWS = 256;
@@ -16,6 +17,8 @@ const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 export interface LogWriterOptions {
   db: Database;
   recentRows: RecentRows;
+  /** Where other processes are told that a log has grown. */
+  hints?: LogHints;
   logger: Logger;
   /** Milliseconds that the starts of two flushes are about apart under load; no wait after a pause. */
   flushIntervalMs: number;
@@ -83,6 +86,8 @@ export class LogWriter implements LogWriterPort {
   /** @internal Rows are committed: readers may have them. */
   publish(executionNo: number, rows: readonly LogRow[]): void {
     this.#options.recentRows.publish(executionNo, rows);
+    const last = rows.at(-1);
+    if (last !== undefined) this.#options.hints?.add({ executionNo, lastSeq: endOf(last) });
   }
 
   async #run(): Promise<void> {

@@ -15,7 +15,8 @@ export interface ReadOptions {
   pollMs?: number;
 }
 
-const POLL_MS = 1000;
+/** The process looks at the table for all its readers every second; a reader by itself only now and then. */
+const POLL_MS = 10_000;
 const RECONNECT_MS = 200;
 
 /**
@@ -38,9 +39,11 @@ export async function* readLog(
       const recent = follower.recent(cursor);
       const rows =
         recent.length > 0 || !mayAskTable ? recent : await readTable(db, executionNo, cursor, signal);
+      if (rows === undefined) continue;
       const lines = linesAfter(rows, cursor);
       const last = lines.at(-1);
       if (last === undefined) {
+        if (mayAskTable) follower.caughtUp(cursor);
         await follower.news(pollMs, signal);
         mayAskTable = true;
         continue;
@@ -57,17 +60,18 @@ export async function* readLog(
   }
 }
 
+/** The rows after `cursor`; undefined, after a pause, while Postgres cannot be reached. */
 async function readTable(
   db: Database,
   executionNo: number,
   cursor: number,
   signal: AbortSignal,
-): Promise<readonly LogRow[]> {
+): Promise<readonly LogRow[] | undefined> {
   try {
     return await readPage(db, executionNo, cursor);
   } catch (error) {
     if (!isTransient(error)) throw error;
     await delay(RECONNECT_MS, undefined, { signal }).catch(() => undefined);
-    return [];
+    return undefined;
   }
 }

@@ -9,10 +9,16 @@ export interface Follower {
   recent(cursor: number): readonly LogRow[];
   /** Resolves at the next news, after `ms`, or when the signal aborts; at once if there was news since the last call. */
   news(ms: number, signal: AbortSignal): Promise<void>;
+  /** The table has nothing after `cursor`: what comes next is news, by whichever process. */
+  caughtUp(cursor: number): void;
   close(): void;
 }
 
 interface Followed {
+  /** The last seq that memory, or a reader that has read the table to its end, knows of; none knows yet: undefined. */
+  tail: number | undefined;
+  /** The greatest seq that another process has told of. */
+  heard: number;
   rows: LogRow[];
   bytes: number;
   readers: Set<Reader>;
@@ -30,13 +36,37 @@ interface Reader {
  */
 export class RecentRows {
   readonly #followed = new Map<number, Followed>();
+  #onFirstReader: (() => void) | undefined;
 
-  /** Hands committed rows to the readers. */
+  /** Hands committed rows to the readers; those that memory has already, by another way, are passed over. */
   publish(executionNo: number, rows: readonly LogRow[]): void {
     const followed = this.#followed.get(executionNo);
     if (followed === undefined) return;
     for (const row of rows) keep(followed, row);
     for (const reader of followed.readers) rouse(reader);
+  }
+
+  /** Calls `listener` whenever somebody begins to read while nobody did. */
+  onFirstReader(listener: () => void): void {
+    this.#onFirstReader = listener;
+  }
+
+  /** The executions that are followed. */
+  followed(): Iterable<number> {
+    return this.#followed.keys();
+  }
+
+  /** Takes note that a log reaches to `lastSeq`. @returns true when its rows have to be read for its readers. */
+  heard(executionNo: number, lastSeq: number): boolean {
+    const followed = this.#followed.get(executionNo);
+    if (followed === undefined) return false;
+    followed.heard = Math.max(followed.heard, lastSeq);
+    return followed.tail !== undefined && followed.tail < lastSeq;
+  }
+
+  /** The last seq that is known of a followed execution; undefined when its readers have yet to find out. */
+  tailOf(executionNo: number): number | undefined {
+    return this.#followed.get(executionNo)?.tail;
   }
 
   /** How many readers there are, over all executions. */
@@ -47,7 +77,8 @@ export class RecentRows {
   }
 
   follow(executionNo: number): Follower {
-    const followed = this.#followed.get(executionNo) ?? { rows: [], bytes: 0, readers: new Set() };
+    const followed = this.#followed.get(executionNo) ?? newlyFollowed();
+    if (this.#followed.size === 0) this.#onFirstReader?.();
     this.#followed.set(executionNo, followed);
     const reader: Reader = { fresh: false, wake: undefined };
     followed.readers.add(reader);
@@ -59,6 +90,11 @@ export class RecentRows {
         return rows;
       },
       news: (ms, signal) => awaitNews(reader, ms, signal),
+      caughtUp: (cursor) => {
+        followed.tail = Math.max(followed.tail ?? 0, cursor);
+        // Said while the table was being read: what it told may be older.
+        if (followed.heard > cursor) rouse(reader);
+      },
       close: () => {
         followed.readers.delete(reader);
         rouse(reader);
@@ -70,7 +106,13 @@ export class RecentRows {
   }
 }
 
+function newlyFollowed(): Followed {
+  return { tail: undefined, heard: 0, rows: [], bytes: 0, readers: new Set() };
+}
+
 function keep(followed: Followed, row: LogRow): void {
+  if (followed.tail !== undefined && endOf(row) <= followed.tail) return;
+  followed.tail = endOf(row);
   const last = followed.rows.at(-1);
   if (last !== undefined && row.seq !== endOf(last) + 1) {
     followed.rows = [];

@@ -1,12 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { sql } from 'drizzle-orm';
+import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
 import { packageFolder } from '../config/package.ts';
+import type { Database } from './database.ts';
 
 /** `outlast` in ASCII: the advisory lock that one migrating process holds. */
 const MIGRATION_LOCK = 0x6f75746c617374n;
+const MIGRATIONS = fileURLToPath(new URL('drizzle', packageFolder));
 const RETRY_MS = 100;
 const GIVE_UP_MS = 120_000;
 
@@ -28,13 +32,31 @@ export async function migrate(databaseUrl: string, foreign: ForeignMigration[]):
     await takeLock(client);
     for (const migration of foreign) await migration(databaseUrl);
     await applyMigrations(drizzle(client), {
-      migrationsFolder: fileURLToPath(new URL('drizzle', packageFolder)),
+      migrationsFolder: MIGRATIONS,
       migrationsSchema: 'outlast',
       migrationsTable: 'migrations',
     });
   } finally {
     await client.end();
   }
+}
+
+/** True when every migration that this version of Outlast has is in the database. */
+export async function isAtHead(db: Database): Promise<boolean> {
+  const { rows } = await db.orm.execute<{ newest: string | null }>(
+    sql`SELECT max(created_at) AS newest FROM outlast.migrations`,
+  );
+  newest ??= newestMigration();
+  return Number(rows[0]?.newest) >= newest;
+}
+
+let newest: number | undefined;
+
+/** When the newest migration was made, in milliseconds: by this drizzle tells them apart. */
+function newestMigration(): number {
+  return Math.max(
+    ...readMigrationFiles({ migrationsFolder: MIGRATIONS }).map(({ folderMillis }) => folderMillis),
+  );
 }
 
 async function takeLock(client: pg.Client): Promise<void> {

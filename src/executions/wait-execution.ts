@@ -33,6 +33,7 @@ export async function waitForExecution(
   try {
     // Once more after following has begun: nothing can fall in between.
     head = await readLogHead(deps.db.orm, scope, id);
+    follower.caughtUp(head.lastSeq);
     while (!isSettled(head) && !signal.aborted && performance.now() < deadline) {
       await newsOfStatus(follower, head.lastSeq, Math.min(deadline, performance.now() + pollMs), signal);
       head = await readLogHead(deps.db.orm, scope, id);

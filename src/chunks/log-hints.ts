@@ -1,0 +1,84 @@
+import type { Logger } from 'pino';
+import { type Database, runQuery } from '../db/database.ts';
+
+/** The channel on which processes tell each other that logs have grown. */
+export const HINT_CHANNEL = 'outlast_log';
+
+/** Bytes of one notification; at 8,000 Postgres refuses it. */
+const MAX_PAYLOAD = 7000;
+
+/** That the log of an execution reaches to a seq by now. Only a hint: the table tells. */
+export interface LogHint {
+  readonly executionNo: number;
+  readonly lastSeq: number;
+}
+
+/**
+ * Tells the other processes which logs have grown. Always in a statement of its own, after the commit: inside the
+ * transaction NOTIFY would hold a database-wide lock until that commit is on disk, and line up the commits of all
+ * processes. One is in flight at a time and nothing waits for it; meanwhile hints merge. A lost one does no harm.
+ */
+export class LogHints {
+  readonly #db: Database;
+  readonly #logger: Logger;
+  readonly #grown = new Map<number, number>();
+  #sending = false;
+
+  constructor(db: Database, logger: Logger) {
+    this.#db = db;
+    this.#logger = logger;
+  }
+
+  add({ executionNo, lastSeq }: LogHint): void {
+    this.#grown.set(executionNo, lastSeq);
+    if (this.#sending) return;
+    this.#sending = true;
+    // After what else is published in this turn of the event loop, so that a flush is one notification.
+    queueMicrotask(() => void this.#send());
+  }
+
+  async #send(): Promise<void> {
+    try {
+      while (this.#grown.size > 0) {
+        const payloads = encodeHints(
+          [...this.#grown].map(([executionNo, lastSeq]) => ({ executionNo, lastSeq })),
+        );
+        this.#grown.clear();
+        await runQuery(this.#db, {
+          name: 'log-notify',
+          text: 'SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload',
+          values: [HINT_CHANNEL, payloads],
+        });
+      }
+    } catch (error) {
+      // Whoever was to hear it polls; the next flush tries again.
+      this.#logger.debug({ err: error }, 'log.hint-failed');
+    } finally {
+      this.#sending = false;
+    }
+  }
+}
+
+/** Writes hints as `no:seq` in base 36, joined by commas, in as many payloads as they need. */
+export function encodeHints(hints: readonly LogHint[]): string[] {
+  const payloads: string[] = [];
+  let payload = '';
+  for (const { executionNo, lastSeq } of hints) {
+    const hint = `${executionNo.toString(36)}:${lastSeq.toString(36)}`;
+    if (payload.length + hint.length + 1 > MAX_PAYLOAD) {
+      payloads.push(payload);
+      payload = '';
+    }
+    payload += payload === '' ? hint : `,${hint}`;
+  }
+  return payload === '' ? payloads : [...payloads, payload];
+}
+
+/** Reads hints; what is no hint (anybody may notify) is passed over. */
+export function decodeHints(payload: string): LogHint[] {
+  return payload.split(',').flatMap((hint) => {
+    const [, no, seq] = /^([0-9a-z]{1,11}):([0-9a-z]{1,7})$/.exec(hint) ?? [];
+    if (no === undefined || seq === undefined) return [];
+    return [{ executionNo: Number.parseInt(no, 36), lastSeq: Number.parseInt(seq, 36) }];
+  });
+}

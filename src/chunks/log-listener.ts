@@ -1,0 +1,104 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import type { Logger } from 'pino';
+import { decodeHints, HINT_CHANNEL, type LogHint } from './log-hints.ts';
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2000;
+/** A connection that says nothing for this long is asked whether it still lives. */
+const PROBE_MS = 5000;
+const PROBE_PATIENCE_MS = 5000;
+
+export interface LogListenerOptions {
+  databaseUrl: string;
+  logger: Logger;
+  onHints: (hints: LogHint[]) => void;
+  /** Called whenever listening has begun, also after a break: what was said before was not heard. */
+  onListening: () => void;
+}
+
+/**
+ * The one connection on which this process hears of logs that others write. It is never inside a transaction, and
+ * is made again, with back-off, whenever it ends.
+ */
+export class LogListener {
+  readonly #options: LogListenerOptions;
+  #stopped = new AbortController();
+  #loop: Promise<void> | undefined;
+  #isListening = false;
+
+  constructor(options: LogListenerOptions) {
+    this.#options = options;
+  }
+
+  get isListening(): boolean {
+    return this.#isListening;
+  }
+
+  /** Begins to listen; does nothing if it does already. */
+  start(): void {
+    if (this.#loop !== undefined) return;
+    this.#stopped = new AbortController();
+    this.#loop = this.#run(this.#stopped.signal);
+  }
+
+  /** Ends the connection. It may be started again. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#loop;
+    this.#loop = undefined;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      const began = performance.now();
+      await this.#listen(signal);
+      if (performance.now() - began > LONGEST_PAUSE_MS) pause = FIRST_PAUSE_MS;
+      await delay(pause, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Listens until the connection ends. */
+  async #listen(signal: AbortSignal): Promise<void> {
+    const { databaseUrl, logger } = this.#options;
+    const client = new pg.Client({
+      connectionString: databaseUrl,
+      application_name: 'outlast listener',
+      keepAlive: true,
+      connectionTimeoutMillis: 5000,
+      query_timeout: PROBE_PATIENCE_MS,
+    });
+    try {
+      const ended = new Promise<void>((resolve) => {
+        client.once('end', resolve);
+        client.on('error', () => resolve());
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      client.on('notification', ({ payload = '' }) => this.#options.onHints(decodeHints(payload)));
+      await client.connect();
+      await client.query(`LISTEN ${HINT_CHANNEL}`);
+      this.#isListening = true;
+      this.#options.onListening();
+      await Promise.race([ended, probe(client, signal)]);
+    } catch (error) {
+      logger.debug({ err: error }, 'log.listener-failed');
+    } finally {
+      if (!signal.aborted) logger.warn('log.listener-lost');
+      this.#isListening = false;
+      client.end().catch(() => undefined);
+    }
+  }
+}
+
+/** Resolves when the connection does not answer any more: a peer that is gone without a word ends no connection. */
+async function probe(client: pg.Client, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await delay(PROBE_MS, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    try {
+      await client.query('SELECT 1');
+    } catch {
+      return;
+    }
+  }
+}
