@@ -18,6 +18,8 @@ export const APPLICATION_VERSION = '1';
 const APPLICATION = 'outlast';
 const QUEUE = 'executions';
 const QUEUE_POLL_MS = 50;
+/** Segments that were told to stop get this long to write their end into DBOS's tables. */
+const LAST_STEP_MS = 500;
 /** A queued execution gets this long to show up in DBOS before it counts as stranded. */
 const STRANDED_AFTER_MS = 2000;
 
@@ -40,6 +42,11 @@ export interface Engine extends WorkflowEngine {
   readonly findStranded: (db: Database, limit: number) => Promise<Stuck[]>;
   /** Begins to run segments; all workflows are registered by then. */
   launch(): Promise<void>;
+  /**
+   * Takes nothing more from the queue from now on: a process that drains would take back what it hands over. What
+   * runs may go on, for at most this long.
+   */
+  stopTaking(graceMs: number): void;
   /** Ends DBOS in this process; what still runs stays for others to take over. */
   shutdown(): Promise<void>;
 }
@@ -64,6 +71,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     logger: dbosLogger(options.logger),
   });
   const workflows = new Map<string, SegmentWorkflow>();
+  let ending: Promise<void> | undefined;
   configure(options, pool);
   return {
     runStep: (name, step) => DBOS.runStep(step, { name }),
@@ -82,8 +90,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       await registerQueue(client, options.concurrency);
       await DBOS.launch();
     },
+    stopTaking: (graceMs) => {
+      ending ??= DBOS.shutdown({ workflowCompletionTimeoutMS: graceMs + LAST_STEP_MS });
+      ending.catch(() => undefined);
+    },
     shutdown: async () => {
-      await DBOS.shutdown({ workflowCompletionTimeoutMS: 0 });
+      await (ending ?? DBOS.shutdown({ workflowCompletionTimeoutMS: 0 }));
       await client.destroy();
       await pool.end();
     },
@@ -119,10 +131,9 @@ function workflowId(executionId: string, segment: number): string {
 }
 
 function start(logger: Logger, workflow: SegmentWorkflow, executionId: string, segment: number): void {
-  const started = DBOS.startWorkflow(workflow, {
-    workflowID: workflowId(executionId, segment),
-    workflowIDReusePolicy: 'reject',
-  })(executionId, segment);
+  const id = { workflowID: workflowId(executionId, segment), workflowIDReusePolicy: 'reject' } as const;
+  // Within the promise: a process that has just begun to drain refuses it, which is no fault of the caller.
+  const started = Promise.resolve().then(() => DBOS.startWorkflow(workflow, id)(executionId, segment));
   // If this fails the execution stays queued without a workflow, which a healer finds within seconds.
   started
     .then((handle) => handle.getResult())

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { type Binaries, findBinaries } from './binaries.ts';
 import type { Cluster } from './cluster.ts';
 import { bareEnvironment } from './environment.ts';
-import { bornOf, isAlive, isPostmasterOf, type ProcessIdentity } from './processes.ts';
+import { bornOf, isAlive, isPidTaken, isPostmasterOf, type ProcessIdentity } from './processes.ts';
 
 const run = promisify(execFile);
 const STOP_DEADLINE_MS = 30_000;
@@ -81,16 +81,17 @@ async function readPidFile(data: string): Promise<string[] | null> {
 }
 
 /**
- * Postgres refuses to start while the pid in postmaster.pid is alive, though another program may have got that
- * number by now. (The pid of a dead process is no obstacle.) The file is not deleted: it also holds the key of
- * the shared memory, by which Postgres sees backends that have outlived a killed postmaster. So the pid in it
- * is replaced by the one that Postgres takes for harmless in any case: its parent's, which is ours.
+ * Postgres refuses to start while the pid in postmaster.pid is taken, though another program may have got that
+ * number by now, or a postmaster that was killed may still wait for its parent to take notice (a zombie; for ever
+ * in a container whose first process does not). A pid that nobody has is no obstacle. The file is not deleted: it
+ * also holds the key of the shared memory, by which Postgres sees backends that have outlived a killed postmaster.
+ * So the pid in it is replaced by the one that Postgres takes for harmless in any case: its parent's, ours.
  */
 async function disownPidFile(data: string): Promise<void> {
   const file = join(data, 'postmaster.pid');
   const lines = await readPidFile(data);
   const pid = Number(lines?.[0]);
-  if (lines === null || (await bornOf(pid)) === null || (await isPostmasterOf(pid, data))) return;
+  if (lines === null || !isPidTaken(pid) || (await isPostmasterOf(pid, data))) return;
   if (process.platform === 'win32') return rm(file, { force: true });
   await writeFile(file, [process.pid, ...lines.slice(1)].join('\n'));
 }

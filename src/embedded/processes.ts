@@ -28,7 +28,7 @@ export async function isAlive({ pid, born }: ProcessIdentity): Promise<boolean> 
 /** When the process was born, as an opaque string; null when there is no such process. */
 export async function bornOf(pid: number): Promise<string | null> {
   if (!Number.isSafeInteger(pid) || pid <= 0) return null;
-  if (!hasPid(pid)) return null;
+  if (!isPidTaken(pid)) return null;
   if (process.platform === 'linux') return bornOnLinux(pid);
   if (process.platform === 'win32') return UNKNOWN;
   return bornByPs(pid);
@@ -46,7 +46,9 @@ export async function isPostmasterOf(pid: number, pgdata: string): Promise<boole
   return command === null || (/postgres(\s|$)/.test(command) && command.includes(`-D ${pgdata}`));
 }
 
-function hasPid(pid: number): boolean {
+/** Whether any process has this pid, be it a zombie: what Postgres asks about the pid in its lock file. */
+export function isPidTaken(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
   try {
     return process.kill(pid, 0);
   } catch (error) {
@@ -57,7 +59,7 @@ function hasPid(pid: number): boolean {
 async function bornOnLinux(pid: number): Promise<string | null> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   // The pid was there a moment ago: it is gone by now, or /proc hides the processes of others (hidepid).
-  if (stat === null) return hasPid(pid) ? UNKNOWN : null;
+  if (stat === null) return isPidTaken(pid) ? UNKNOWN : null;
   // The second field is the name in parentheses and may hold anything; state is the third, start the 22nd.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   if (fields[0] === 'Z' || fields[0] === 'X') return null;
@@ -76,7 +78,7 @@ function bootId(): Promise<string> {
 
 async function isPostmasterOnLinux(pid: number, pgdata: string): Promise<boolean> {
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);
-  if (commandLine === null) return hasPid(pid);
+  if (commandLine === null) return isPidTaken(pid);
   const args = commandLine.split('\0');
   if (basename(args[0] ?? '') !== 'postgres') return false;
   if (args.includes(pgdata)) return true;
@@ -86,7 +88,7 @@ async function isPostmasterOnLinux(pid: number, pgdata: string): Promise<boolean
 
 async function bornByPs(pid: number): Promise<string | null> {
   const started = await ps('lstart=', pid);
-  return started ?? (hasPid(pid) ? UNKNOWN : null);
+  return started ?? (isPidTaken(pid) ? UNKNOWN : null);
 }
 
 /** One column of `ps`; null when the process is gone or there is no `ps`. */

@@ -6,6 +6,9 @@ import { type DiscardSegment, handOver } from './hand-over.ts';
 import type { OwnedExecution } from './owned-execution.ts';
 import { OwnershipLost } from './ownership.ts';
 
+/** How long Postgres may be away while a process wants to end; then others find what it ran by its lease. */
+const PATIENCE_MS = 5000;
+
 /** Gives an execution of this process to whoever takes its next segment, because the process is about to end. */
 export async function handOverOwned(
   db: Database,
@@ -16,7 +19,8 @@ export async function handOverOwned(
   const { id, attempt, segment } = owned.claimed;
   const from = { executionId: id, status: 'running' as const, attempt, segment };
   try {
-    const launch = await untilReachable(owned.signal, () =>
+    const signal = AbortSignal.any([owned.signal, AbortSignal.timeout(PATIENCE_MS)]);
+    const launch = await untilReachable(signal, () =>
       transaction(db, (tx) => handOver(tx, engine.dispatch, engine.discard, from, 'drained')),
     );
     if (launch !== undefined) logger.info({ executionId: id, attempt }, 'execution.drained');
