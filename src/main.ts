@@ -248,7 +248,11 @@ async function probe(db: Database): Promise<Record<'database' | 'migrations', st
 }
 
 /** No new work, readers sent elsewhere, what is under way finished or handed over. */
-async function drain(config: Config, http: HttpServer, { engine, executions, closing }: WorkerParts): Promise<void> {
+async function drain(
+  config: Config,
+  http: HttpServer,
+  { engine, executions, closing }: WorkerParts,
+): Promise<void> {
   closing.abort(new OwnershipLost('The process ends'));
   engine.stopTaking(config.SHUTDOWN_GRACE_MS);
   http.cutStreams();

@@ -15,7 +15,7 @@ export interface HttpDeps {
   readonly models: ModelRegistry;
   readonly dispatch: Dispatch;
   /** Each thing that the server depends on: `ok`, or what is wrong with it. */
-  readiness(): Promise<Record<string, 'ok' | string>>;
+  readiness(): Promise<Record<string, string>>;
   /** True from the signal to stop on: no new work is taken. */
   isDraining(): boolean;
   readonly logger: Logger;

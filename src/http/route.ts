@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import type { Scope } from '../db/scope.ts';
 import type { ProblemCode } from '../problems/problem-codes.ts';
@@ -86,10 +85,4 @@ export function route<
     ...definition,
     handle: definition.handle as Route['handle'],
   };
-}
-
-/** The header of a request, if it was sent once. */
-export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value.join(', ') : value;
 }

@@ -56,7 +56,7 @@ export async function foldActive(newest: Newest, log: readonly LogRow[]): Promis
   return {
     id: newest.messageId,
     role: 'assistant',
-    parts: folded.parts as Message['parts'],
+    parts: folded.parts,
     metadata: { ...(folded.metadata as object), executionId: newest.executionId, status: 'active' },
   };
 }

@@ -226,9 +226,9 @@ test('the input and the output of a tool are typed by its schema', () => {
   const typed = () => {
     const sum: number | Promise<number> = add.execute({ a: 1, b: 2 }, context);
     // @ts-expect-error the parsed input has a default's value
-    add.execute({ a: 1 }, context);
+    void add.execute({ a: 1 }, context);
     // @ts-expect-error wrong input
-    add.execute({ a: '1', b: 2 }, context);
+    void add.execute({ a: '1', b: 2 }, context);
     defineTool({
       ...toolOptions,
       inputSchema: z.object({ at: z.string().transform(Number) }),

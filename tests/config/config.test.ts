@@ -16,7 +16,7 @@ describe('the configuration', () => {
   test('names every fault at once', () => {
     const faulty = { PORT: 'many', OUTLAST_ROLE: 'boss', DATABASE_URL: 'mysql://x', WORKER_CONCURRENCY: '0' };
     const error = faultsOf(faulty);
-    expect(error.faults.map((fault) => fault.split(':')[0]).sort()).toEqual(Object.keys(faulty).sort());
+    expect(new Set(error.faults.map((fault) => fault.split(':')[0]))).toEqual(new Set(Object.keys(faulty)));
     for (const name of Object.keys(faulty)) expect(error.message).toContain(name);
   });
 

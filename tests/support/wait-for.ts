@@ -14,7 +14,7 @@ export async function waitFor<T>(probe: () => T | Promise<T>, options: WaitOptio
   const deadline = performance.now() + deadlineMs;
   for (;;) {
     const answer = await probe();
-    if (answer) return answer as NonNullable<T>;
+    if (answer) return answer;
     if (performance.now() > deadline) {
       const text = typeof describe === 'string' ? describe : String(describe());
       throw new Error(`Waited ${deadlineMs} ms in vain for: ${text}`);

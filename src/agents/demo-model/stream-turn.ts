@@ -57,6 +57,9 @@ async function* perform(directive: Directive, progress: Progress, options: Strea
       yield* toolCall(options.toolCallId(progress.calls), directive.tool, directive.input, options.signal);
       progress.calls += 1;
       progress.words.text += countWords(directive.input);
+      return;
+    default:
+    // `finish` and `usage` are read at the end of the turn, `fail` and `hang` end it before this.
   }
 }
 

@@ -119,7 +119,7 @@ async function* frames(
 }
 
 function toEvent({ value, done }: IteratorResult<LogLine[], void>): Event {
-  return done === true ? { end: true } : { batch: value as LogLine[] };
+  return done === true ? { end: true } : { batch: value };
 }
 
 /** What fails after nobody waits for it any more is no unhandled rejection. */
