@@ -8,6 +8,7 @@ import { sendFailure } from './failure.ts';
 import { mountRoutes } from './mount-routes.ts';
 import { originGuard } from './origin-guard.ts';
 import { openRequestLog } from './request-log.ts';
+import { operationRoutes } from './routes/operations.ts';
 
 /** Set on every answer; pages of the server itself loosen the policy for themselves. */
 const SECURITY_HEADERS = {
@@ -26,7 +27,8 @@ export function createApp(deps: HttpDeps): Application {
   // Read from the URL by the routes themselves.
   app.set('query parser', false);
   app.use(guardRequests(deps));
-  mountRoutes(app, allRoutes(deps), deps);
+  // A process that only works tells how it is, and serves nothing else.
+  mountRoutes(app, deps.config.OUTLAST_ROLE === 'worker' ? operationRoutes : allRoutes(deps), deps);
   app.use((req: Request) => {
     throw new Problem('not-found', `There is no route ${req.method} ${req.path}`);
   });

@@ -39,7 +39,6 @@ export const keyHeaders = z.object({
     .string()
     .min(1, 'must not be empty')
     .max(255, 'must have at most 255 characters')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
     .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'must have no control characters')
     .optional(),
 });

@@ -70,6 +70,25 @@ describe('a reader on another process', () => {
   });
 });
 
+describe('a process that only works', () => {
+  test('runs what another took, and answers the probes only', async () => {
+    const worker = await startServer({ databaseUrl: database.url, env: { OUTLAST_ROLE: 'worker' } });
+    try {
+      // The one that does both goes: what comes now can only be run by the worker.
+      expect(await writer.stop()).toBe(0);
+      const { id } = await start(other.url, { input: 'say who was it' });
+      expect((await ask(other.url, `/executions/${id}/wait`)).json()).toMatchObject({ status: 'completed' });
+      expect((await ask(worker.url, '/readyz')).status).toBe(200);
+      expect((await ask(worker.url, `/executions/${id}`)).status).toBe(404);
+      const { data } = (await ask(other.url, `/executions/${id}/timeline`)).json();
+      const { rows } = await sql.query('SELECT worker_id FROM outlast.workers');
+      expect(data[0]).toMatchObject({ kind: 'attempt', detail: { workerId: rows[0].worker_id } });
+    } finally {
+      await worker.dispose();
+    }
+  });
+});
+
 async function read(server: TestServer, id: string): Promise<string> {
   const response = await fetch(`${server.url}/executions/${id}/stream`);
   // Comments keep a connection alive and differ from one to the other.
