@@ -179,10 +179,8 @@ describe('a second SIGTERM', () => {
   });
 });
 
-/** Less than the two seconds after which a healer would see to it. */
-const PROMPTLY_MS = 1800;
 /** One turn, then tools: a draining process gives it away in between. */
-const TWO_TURNS = 'stream 8 20\ncall lookup_order {"orderId":"A-1"}\n---\nsay The end';
+const TWO_TURNS = 'stream 100 20\ncall lookup_order {"orderId":"A-1"}\n---\nsay The end';
 
 test('a server that ends gives away what it has between two turns, and does not take it back', async () => {
   server = await startKillable();
@@ -196,14 +194,20 @@ test('a server that ends gives away what it has between two turns, and does not 
       describe: 'the last to begin',
     });
     server.signal('SIGTERM');
+    let drained = 0;
     for (const execution of short) {
       await waitFor(async () => (await execution.record())?.status === 'completed', { describe: 'the end' });
       const record = (await execution.record()) as ExecutionRecord;
       await expectSound(record);
       const [first, second] = record.attempts;
+      // On a busy machine one of the first may have come to its end before the signal.
+      if (first?.endReason === 'completed') continue;
       expect(first?.endReason).toBe('drained');
-      expect((second?.startedAt.getTime() ?? 0) - (first?.endedAt?.getTime() ?? 0)).toBeLessThan(PROMPTLY_MS);
+      // Taken back and refused, the next segment would have waited for a healer, which makes yet another one.
+      expect([first?.segment, second?.segment]).toEqual([1, 2]);
+      drained += 1;
     }
+    expect(drained).toBeGreaterThan(0);
     expect(await server.exited()).toBe(0);
   } finally {
     await other.dispose();

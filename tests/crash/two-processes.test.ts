@@ -43,7 +43,7 @@ describe('a reader on another process', () => {
     let parts = 0;
     for await (const part of reader) if (part.includes('text-delta')) parts += 1;
     // Read once a second, two seconds of words would come in three or four parts.
-    expect(parts).toBeGreaterThan(20);
+    expect(parts).toBeGreaterThan(10);
   });
 
   test('loses nothing while its listening connection is killed again and again', async () => {

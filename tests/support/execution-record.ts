@@ -27,7 +27,13 @@ export interface ExecutionRecord {
   messageId: string;
   log: LoggedLine[];
   message: { status: string; parts: unknown[] } | undefined;
-  attempts: { attempt: number; startedAt: Date; endedAt: Date | null; endReason: string | null }[];
+  attempts: {
+    attempt: number;
+    segment: number;
+    startedAt: Date;
+    endedAt: Date | null;
+    endReason: string | null;
+  }[];
   turns: {
     turn: number;
     failures: { code: string; detail: string; retryInMs: number | null }[];
@@ -44,7 +50,7 @@ const LOG =
   'SELECT seq, n, attempt, turn, chunks FROM outlast.stream_chunks WHERE execution_no = $1 ORDER BY seq';
 const MESSAGE =
   "SELECT status, parts FROM outlast.messages WHERE thread_no = $1 AND role = 'assistant' AND id = $2";
-const ATTEMPTS = `SELECT attempt, started_at AS "startedAt", ended_at AS "endedAt", end_reason AS "endReason"
+const ATTEMPTS = `SELECT attempt, segment, started_at AS "startedAt", ended_at AS "endedAt", end_reason AS "endReason"
   FROM outlast.execution_attempts WHERE execution_id = $1 ORDER BY attempt`;
 const TURNS = `SELECT turn, failures, finish_reason AS "finishReason"
   FROM outlast.execution_turns WHERE execution_id = $1 ORDER BY turn`;
