@@ -146,13 +146,16 @@ describe('a tool call', () => {
   );
 
   describe('whose lease runs out while the tool is called', () => {
-    /** Sure for a moment, then not, then again once somebody has waited for it. */
-    function lapsingLease(): LeaseCheck {
-      let sureUntil = performance.now() + 50;
+    /** Sure for a moment until the tool is called, then not, then again once somebody has waited for it. */
+    function lapsingLease(isCalled: () => boolean): LeaseCheck {
+      let isRenewed = false;
       return {
-        sureForMs: () => sureUntil - performance.now(),
+        sureForMs: () => {
+          if (isRenewed) return 3_600_000;
+          return isCalled() ? 0 : 20;
+        },
         whenSurelyHeld: async () => {
-          sureUntil = performance.now() + 3_600_000;
+          isRenewed = true;
         },
       };
     }
@@ -167,7 +170,12 @@ describe('a tool call', () => {
         calls.push(context.idempotencyKey);
         return untilAborted(context.signal);
       });
-      await run(db, owned, agent, lapsingLease());
+      await run(
+        db,
+        owned,
+        agent,
+        lapsingLease(() => calls.length > 0),
+      );
       expect(await callOf(db, owned)).toMatchObject({ status: 'unknown', errorCode: 'outcome-unknown' });
       expect(calls).toHaveLength(1);
     });
@@ -183,7 +191,12 @@ describe('a tool call', () => {
         },
         { idempotent: true },
       );
-      await run(db, owned, agent, lapsingLease());
+      await run(
+        db,
+        owned,
+        agent,
+        lapsingLease(() => calls.length > 0),
+      );
       expect(await callOf(db, owned)).toMatchObject({ status: 'completed', output: 'done' });
       expect(calls).toEqual([calls[0], calls[0]]);
     });
