@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { pause } from '../pause.ts';
 import { decodeHints, HINT_CHANNEL, type LogHint } from './log-hints.ts';
 
 const FIRST_PAUSE_MS = 50;
@@ -50,11 +50,11 @@ export class LogListener {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+    for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       const began = performance.now();
       await this.#listen(signal);
-      if (performance.now() - began > LONGEST_PAUSE_MS) pause = FIRST_PAUSE_MS;
-      await delay(pause, undefined, { signal }).catch(() => undefined);
+      if (performance.now() - began > LONGEST_PAUSE_MS) pauseMs = FIRST_PAUSE_MS;
+      await pause(pauseMs, signal);
     }
   }
 
@@ -93,7 +93,7 @@ export class LogListener {
 /** Resolves when the connection does not answer any more: a peer that is gone without a word ends no connection. */
 async function probe(client: pg.Client, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await delay(PROBE_MS, undefined, { signal }).catch(() => undefined);
+    await pause(PROBE_MS, signal);
     if (signal.aborted) return;
     try {
       await client.query('SELECT 1');

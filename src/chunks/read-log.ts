@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
 import { isTransient } from '../db/errors.ts';
+import { pause } from '../pause.ts';
 import { isFinal } from './chunk.ts';
 import { readPage } from './read-rows.ts';
 import type { RecentRows } from './recent-rows.ts';
@@ -71,7 +71,7 @@ async function readTable(
     return await readPage(db, executionNo, cursor);
   } catch (error) {
     if (!isTransient(error)) throw error;
-    await delay(RECONNECT_MS, undefined, { signal }).catch(() => undefined);
+    await pause(RECONNECT_MS, signal);
     return undefined;
   }
 }

@@ -5,35 +5,23 @@ import { makeRows } from '../chunks/row.ts';
 import { type Database, transaction } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import { workflowExecutions } from '../db/schema.ts';
-import type { ClaimedExecution } from './claim-execution.ts';
 import { endAttempt } from './hand-over.ts';
+import type { OwnedExecution } from './owned-execution.ts';
 import { holdExecution } from './ownership.ts';
 
 /**
  * The way out when finishing itself fails by a fault of ours: the execution becomes final with nothing but its
  * last row, so that it cannot hang (E3). Its thread's next is promoted by a healer.
  */
-export async function failPlainly(
-  db: Database,
-  claimed: ClaimedExecution,
-  signal: AbortSignal,
-): Promise<void> {
+export async function failPlainly(db: Database, owned: OwnedExecution, signal: AbortSignal): Promise<void> {
+  const { claimed, log, loggedTurn } = owned;
   await untilReachable(signal, () =>
     transaction(db, async (tx) => {
       await holdExecution(tx, claimed.id, claimed.attempt);
-      const owner = {
-        executionId: claimed.id,
-        executionNo: claimed.no,
-        tenantId: claimed.tenantId,
-        attempt: claimed.attempt,
-      };
       const last = (await readLastSeq(tx, claimed.no)) + 1;
       const chunk = { type: 'error' as const, errorText: 'An internal error ended the execution' };
-      await insertInTransaction(
-        tx,
-        owner,
-        makeRows([{ turn: claimed.lastTurn, chunk }], last, claimed.attempt),
-      );
+      const rows = makeRows([{ turn: loggedTurn, chunk }], last, claimed.attempt);
+      await insertInTransaction(tx, log.owner, rows);
       await endAttempt(tx, claimed.id, claimed.attempt, 'failed');
       await tx
         .update(workflowExecutions)

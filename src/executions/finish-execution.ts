@@ -8,6 +8,7 @@ import { sealingChunks } from '../chunks/seal.ts';
 import type { Database, Transaction } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
+import { holdThread } from '../threads/hold-thread.ts';
 import type { Dispatch } from './dispatch.ts';
 import { endAttempt } from './hand-over.ts';
 import type { OwnedExecution } from './owned-execution.ts';
@@ -37,7 +38,7 @@ export async function finishExecution(
     await owned.log.drained();
     const ending = await untilReachable(owned.signal, () => makeEnding(deps.db, owned, outcome));
     const launch = await owned.log.transact({
-      lockFirst: (tx) => lockThread(tx, owned.claimed.threadNo),
+      lockFirst: (tx) => holdThread(tx, owned.claimed.threadNo),
       work: async ({ tx, append }) => {
         // Somebody with a right to it appended since the log was read: fold again.
         if ((await readLastSeq(tx, owned.claimed.no)) !== ending.readUpTo) return undefined;
@@ -67,10 +68,6 @@ async function makeEnding(db: Database, owned: OwnedExecution, outcome: Outcome)
 function finalChunk(outcome: Outcome): Chunk {
   if (outcome.status === 'failed') return { type: 'error', errorText: outcome.detail };
   return { type: 'finish', finishReason: outcome.finishReason as FinishReason };
-}
-
-async function lockThread(tx: Transaction, threadNo: number): Promise<void> {
-  await tx.select({ no: threads.no }).from(threads).where(eq(threads.no, threadNo)).for('no key update');
 }
 
 async function storeMessage(

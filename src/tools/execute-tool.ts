@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ToolContext, ToolDefinition } from '../agents/define-tool.ts';
+import { pause } from '../pause.ts';
 import { CallLimits } from './call-limits.ts';
 import type { LeaseCheck } from './lease-check.ts';
 import { type ToolOutcome, UNKNOWN_OUTCOME } from './ledger.ts';
@@ -22,14 +22,14 @@ export interface ToolExecution {
 export async function executeTool(execution: ToolExecution): Promise<ToolOutcome> {
   const { tool, signal } = execution;
   let triesLeft = tool.idempotent ? 1 + tool.retries : 1;
-  for (let pause = RETRY_PAUSE_MS; ; pause *= 2) {
+  for (let pauseMs = RETRY_PAUSE_MS; ; pauseMs *= 2) {
     const outcome = await tryOnce(execution);
     if (outcome.status === 'completed' || signal.aborted) return outcome;
     // The lease was unsure for a while: no fault of the tool, and the next try waits until it is sure again.
     if (outcome.code === LEASE_UNSURE && tool.idempotent) continue;
     triesLeft -= 1;
     if (triesLeft === 0) return outcome;
-    await delay(pause, undefined, { signal }).catch(() => undefined);
+    await pause(pauseMs, signal);
   }
 }
 

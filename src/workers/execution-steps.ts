@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ExecutionSteps, Next, Outcome, SegmentRef } from '../../workflows/steps.ts';
 import type { AgentCatalog } from '../agents/load-agents.ts';
@@ -13,6 +12,7 @@ import { finishExecution } from '../executions/finish-execution.ts';
 import { OwnedExecution } from '../executions/owned-execution.ts';
 import { OwnershipLost } from '../executions/ownership.ts';
 import { prepareExecution } from '../executions/prepare-execution.ts';
+import { pause } from '../pause.ts';
 import { callTool } from '../tools/call-tool.ts';
 import type { LeaseCheck } from '../tools/lease-check.ts';
 import { modelTurn } from '../turns/model-turn.ts';
@@ -52,7 +52,7 @@ export function createExecutionSteps(deps: StepDeps): ExecutionSteps {
     modelTurn: (ref, turn) => guarded(deps, ref, (held) => modelTurn(deps, held.owned, planOf(held), turn)),
     backOff: async (ref, delayMs) => {
       const signal = deps.executions.get(ref.executionId, ref.segment)?.owned.signal;
-      if (signal !== undefined) await delay(delayMs, undefined, { signal }).catch(() => undefined);
+      if (signal !== undefined) await pause(delayMs, signal);
     },
     callTool: (ref, toolCallId) =>
       guarded(deps, ref, async (held) => {
@@ -118,7 +118,7 @@ async function finish(deps: StepDeps, ref: SegmentRef, outcome: Outcome): Promis
   } catch (error) {
     if (isLoss(error, owned)) return;
     deps.logger.error({ ...ref, attempt: owned.claimed.attempt, err: error }, 'execution.finish-failed');
-    await failPlainly(deps.db, owned.claimed, deps.closing).catch((failure: unknown) => {
+    await failPlainly(deps.db, owned, deps.closing).catch((failure: unknown) => {
       // Its own commit, unheard of, makes it lose the execution too.
       if (!isLoss(failure, owned)) throw failure;
     });

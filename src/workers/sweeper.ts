@@ -1,13 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { and, eq, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { type Database, transaction } from '../db/database.ts';
 import { isTransient } from '../db/errors.ts';
-import { threads, workers } from '../db/schema.ts';
+import { workers } from '../db/schema.ts';
 import { isAlive } from '../embedded/processes.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
 import { type DiscardSegment, type EndReason, handOver } from '../executions/hand-over.ts';
 import { promoteNext } from '../executions/promote-next.ts';
+import { pause } from '../pause.ts';
+import { holdThread } from '../threads/hold-thread.ts';
 import type { ProcessPlace } from './process-place.ts';
 
 /** Executions looked at in one pass of a healer; the next pass takes the rest. */
@@ -75,7 +76,7 @@ export class Sweeper {
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      await delay(this.#options.intervalMs, undefined, { signal }).catch(() => undefined);
+      await pause(this.#options.intervalMs, signal);
       if (!signal.aborted) await this.sweep();
     }
   }
@@ -140,8 +141,7 @@ export class Sweeper {
     for (const threadNo of await findUnpromoted(db)) {
       await this.#heal({ threadNo }, async () => {
         const launch = await transaction(db, async (tx) => {
-          const thread = tx.select({ no: threads.no }).from(threads).where(eq(threads.no, threadNo));
-          await thread.for('no key update');
+          await holdThread(tx, threadNo);
           const isFree = await tx.execute(sql`
             SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM outlast.workflow_executions
               WHERE thread_no = ${threadNo} AND segment > 0

@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { eq, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import { isTransient } from '../db/errors.ts';
 import { workers } from '../db/schema.ts';
+import { pause } from '../pause.ts';
 import type { LeaseCheck } from '../tools/lease-check.ts';
 import type { ProcessPlace } from './process-place.ts';
 
@@ -82,7 +82,7 @@ export class Worker implements LeaseCheck {
   async #beat(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      await delay(this.#options.heartbeatMs, undefined, { signal }).catch(() => undefined);
+      await pause(this.#options.heartbeatMs, signal);
       if (signal.aborted) return;
       if (!(await this.#renew())) return this.#lost();
     }
