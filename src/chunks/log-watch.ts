@@ -7,7 +7,7 @@ import type { RecentRows } from './recent-rows.ts';
 import type { LogRow } from './row.ts';
 
 /** Rows of one execution that are read at once; who is further behind reads the table. */
-const MAX_ROWS = 200;
+const MAX_ROWS = 64;
 /** How long the connection is kept after the last reader has left: the next one is often near. */
 const LINGER_MS = 5000;
 
@@ -20,15 +20,30 @@ export interface LogWatchOptions {
   pollMs?: number;
 }
 
-/* One query for all that this process follows, however many readers there are: 0.13 ms for 1, 0.43 for 100. */
-const NEWS = `
-SELECT f.no, c.seq, c.n, c.attempt, c.turn, c.chunks
+/*
+ * One query for all that this process follows, however many readers there are: 0.13 ms for 1, 0.43 for 100.
+ * How old a row is, is told by the database's clock, which set `created_at`.
+ */
+const newsQuery = (isNews: string) => `
+SELECT f.no, c.seq, c.n, c.attempt, c.turn, c.chunks,
+       extract(epoch FROM clock_timestamp() - c.created_at)::float8 * 1000 AS age_ms
 FROM unnest($1::bigint[], $2::int[]) AS f(no, tail)
 CROSS JOIN LATERAL (
-  SELECT seq, n, attempt, turn, chunks FROM outlast.stream_chunks
-  WHERE execution_no = f.no AND seq > f.tail ORDER BY seq LIMIT ${MAX_ROWS}
+  SELECT seq, n, attempt, turn, chunks, created_at FROM outlast.stream_chunks
+  WHERE execution_no = f.no AND ${isNews} ORDER BY seq LIMIT ${MAX_ROWS}
 ) AS c
 ORDER BY f.no, c.seq`;
+
+/** What a writer adds begins after the tail. */
+const NEWS = newsQuery('seq > f.tail');
+/** What was missed for a while may have been packed since, so that the tail lies in the middle of a row. */
+const MISSED = newsQuery(`seq + n - 1 > f.tail AND seq >= coalesce(
+    (SELECT max(seq) FROM outlast.stream_chunks WHERE execution_no = f.no AND seq <= f.tail + 1), 1)`);
+
+interface NewsRow extends LogRow {
+  readonly no: string;
+  readonly age_ms: number;
+}
 
 /**
  * Brings this process the rows that other processes write to the logs that are read here. Hints wake it, a slow
@@ -39,6 +54,8 @@ export class LogWatch {
   readonly #listener: LogListener;
   readonly #stopped = new AbortController();
   readonly #stale = new Set<number>();
+  /** Whether what is stale was perhaps missed, and not just hinted at. */
+  #isMissed = false;
   #reading = false;
   #polling: Promise<void> | undefined;
   #wake = () => {};
@@ -81,6 +98,7 @@ export class LogWatch {
 
   #readAll(): void {
     for (const executionNo of this.#options.recentRows.followed()) this.#stale.add(executionNo);
+    this.#isMissed = true;
     void this.#read();
   }
 
@@ -116,7 +134,9 @@ export class LogWatch {
       while (this.#stale.size > 0 && !this.#stopped.signal.aborted) {
         const asked = [...this.#stale];
         this.#stale.clear();
-        await this.#readNews(asked);
+        const isMissed = this.#isMissed;
+        this.#isMissed = false;
+        await this.#readNews(asked, isMissed);
       }
     } catch (error) {
       if (!isTransient(error)) this.#options.logger.error({ err: error }, 'log.watch-failed');
@@ -125,31 +145,31 @@ export class LogWatch {
     }
   }
 
-  async #readNews(asked: readonly number[]): Promise<void> {
+  async #readNews(asked: readonly number[], isMissed: boolean): Promise<void> {
     const { db, recentRows } = this.#options;
     const known = asked.flatMap((no) => {
       const tail = recentRows.tailOf(no);
       return tail === undefined ? [] : [{ no, tail }];
     });
     if (known.length === 0) return;
-    const rows = await runQuery<LogRow & { no: string }>(db, {
-      name: 'log-news',
-      text: NEWS,
+    const rows = await runQuery<NewsRow>(db, {
+      ...(isMissed ? { name: 'log-missed', text: MISSED } : { name: 'log-news', text: NEWS }),
       values: [known.map(({ no }) => no), known.map(({ tail }) => tail)],
     });
     for (const [no, news] of groupByExecution(rows)) {
-      recentRows.publish(no, news);
+      recentRows.publish(no, news, isMissed ? null : news.at(-1)?.age_ms);
       if (news.length === MAX_ROWS) this.#stale.add(no);
     }
   }
 }
 
-function groupByExecution(rows: readonly (LogRow & { no: string })[]): Map<number, LogRow[]> {
-  const groups = new Map<number, LogRow[]>();
-  for (const { no, ...row } of rows) {
-    const group = groups.get(Number(no)) ?? [];
-    group.push(row);
-    groups.set(Number(no), group);
+function groupByExecution(rows: readonly NewsRow[]): Map<number, NewsRow[]> {
+  const groups = new Map<number, NewsRow[]>();
+  for (const row of rows) {
+    const no = Number(row.no);
+    const group = groups.get(no);
+    if (group === undefined) groups.set(no, [row]);
+    else group.push(row);
   }
   return groups;
 }

@@ -1,10 +1,10 @@
-import type { Database } from '../db/database.ts';
+import { type Database, runQuery } from '../db/database.ts';
 import { isTransient } from '../db/errors.ts';
 import { pause } from '../pause.ts';
 import { isFinal } from './chunk.ts';
 import { readPage } from './read-rows.ts';
-import type { RecentRows } from './recent-rows.ts';
-import { type LogLine, type LogRow, linesAfter } from './row.ts';
+import type { Follower, RecentRows } from './recent-rows.ts';
+import { type LogRow, LogStretch } from './row.ts';
 
 export interface ReadOptions {
   /** The seq of the last chunk that the reader has; 0 for none. */
@@ -13,6 +13,13 @@ export interface ReadOptions {
   signal: AbortSignal;
   /** Milliseconds between looks at the table when no news came. */
   pollMs?: number;
+  /** Asked whenever there is nothing after `cursor` for now: true ends the reading. */
+  isEnough?: (cursor: number) => Promise<boolean>;
+}
+
+/** The rows that a reader is to get next were removed: it can only be cut. */
+export class LogGone extends Error {
+  override readonly name = 'LogGone';
 }
 
 /** The process looks at the table for all its readers every second; a reader by itself only now and then. */
@@ -21,39 +28,42 @@ const RECONNECT_MS = 200;
 
 /**
  * Reads a log from `after` on, live: each later chunk once, in order, with the bytes that were committed
- * (L1, L2, L3), until its final row or an abort. Pulls at the pace of whoever iterates.
+ * (L1, L2, L3), until its final row, an abort, or `isEnough`. Pulls at the pace of whoever iterates.
  *
  * Subscribe first, then read, then wait: nothing can fall in between. Only the chunk at cursor + 1 is ever
  * delivered; whatever else arrives is a reason to look at the table, never one to advance.
+ * @throws LogGone when retention, or whoever deleted the thread, took away what comes next
  */
 export async function* readLog(
   db: Database,
   recentRows: RecentRows,
   executionNo: number,
-  { after, signal, pollMs = POLL_MS }: ReadOptions,
-): AsyncGenerator<LogLine[], void, void> {
-  const follower = recentRows.follow(executionNo);
+  { after, signal, pollMs = POLL_MS, isEnough }: ReadOptions,
+): AsyncGenerator<LogStretch, void, void> {
+  const follower = recentRows.follow(executionNo, signal);
   try {
+    // Memory reaches to the newest row it was told of. Asking the table after each of its batches would be a query
+    // for every reader and flush; news or the poll will say when there is more.
     let mayAskTable = true;
     for (let cursor = after; !signal.aborted; ) {
       const recent = follower.recent(cursor);
       const rows =
         recent.length > 0 || !mayAskTable ? recent : await readTable(db, executionNo, cursor, signal);
       if (rows === undefined) continue;
-      const lines = linesAfter(rows, cursor);
-      const last = lines.at(-1);
-      if (last === undefined) {
-        if (mayAskTable) follower.caughtUp(cursor);
-        await follower.news(pollMs, signal);
+      if (rows.length === 0) {
+        if (mayAskTable) {
+          follower.caughtUp(cursor);
+          if ((await isEnough?.(cursor)) === true) return;
+        }
+        await nextNews(db, follower, executionNo, pollMs);
         mayAskTable = true;
         continue;
       }
-      cursor = last.seq;
-      // Memory reaches to the newest row it was told of. Asking the table after each of its batches would be a
-      // query for every reader and flush; news or the poll will say when there is more.
       mayAskTable = recent.length === 0;
-      yield lines;
-      if (isFinal(last.chunk)) return;
+      const stretch = new LogStretch(rows, cursor);
+      cursor = stretch.lastSeq;
+      yield stretch;
+      if (isFinal(stretch.lastChunk)) return;
     }
   } finally {
     follower.close();
@@ -68,10 +78,38 @@ async function readTable(
   signal: AbortSignal,
 ): Promise<readonly LogRow[] | undefined> {
   try {
-    return await readPage(db, executionNo, cursor);
+    const rows = await readPage(db, executionNo, cursor);
+    const [first] = rows;
+    if (first !== undefined && first.seq > cursor + 1) throw new LogGone('The next rows were removed');
+    return rows;
   } catch (error) {
     if (!isTransient(error)) throw error;
     await pause(RECONNECT_MS, signal);
     return undefined;
+  }
+}
+
+/** A reader that hears nothing for long may wait for rows that were removed. */
+async function nextNews(
+  db: Database,
+  follower: Follower,
+  executionNo: number,
+  pollMs: number,
+): Promise<void> {
+  if (await follower.news(pollMs)) return;
+  if (await isGone(db, executionNo)) throw new LogGone('The log was removed');
+}
+
+async function isGone(db: Database, executionNo: number): Promise<boolean> {
+  try {
+    const kept = await runQuery(db, {
+      name: 'log-kept',
+      text: 'SELECT 1 FROM outlast.workflow_executions WHERE no = $1 AND log_expired_at IS NULL',
+      values: [executionNo],
+    });
+    return kept.length === 0;
+  } catch (error) {
+    if (!isTransient(error)) throw error;
+    return false;
   }
 }

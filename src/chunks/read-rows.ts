@@ -4,7 +4,9 @@ import { type Chunk } from './chunk.ts';
 import { endOf, type LogRow, linesAfter } from './row.ts';
 
 const PAGE_ROWS = 1000;
-const PAGE_BYTES = 512 * 1024;
+/** What one reader may hold of a log: it may stand still with a page in hand. */
+const READER_PAGE_BYTES = 64 * 1024;
+const WHOLE_LOG_PAGE_BYTES = 512 * 1024;
 
 /*
  * Starts at the row with the greatest seq ≤ cursor + 1, which may hold the cursor in its middle. The window
@@ -21,15 +23,20 @@ SELECT seq, n, attempt, turn, chunks FROM (
     ORDER BY seq LIMIT ${PAGE_ROWS}
   ) AS page
 ) AS bounded
-WHERE bytes_before < ${PAGE_BYTES} AND seq + n - 1 > $2
+WHERE bytes_before < $3 AND seq + n - 1 > $2
 ORDER BY seq`;
 
-/** The next rows after `cursor`, at least one if there is any, at most 1,000 or some 512 KB. */
-export async function readPage(db: Database, executionNo: number, cursor: number): Promise<LogRow[]> {
+/** The next rows after `cursor`, at least one if there is any, at most 1,000 or some `bytes`. */
+export async function readPage(
+  db: Database,
+  executionNo: number,
+  cursor: number,
+  bytes = READER_PAGE_BYTES,
+): Promise<LogRow[]> {
   return runQuery<{ seq: number; n: number; attempt: number; turn: number; chunks: string }>(db, {
     name: 'log-page',
     text: PAGE,
-    values: [executionNo, cursor],
+    values: [executionNo, cursor, bytes],
   });
 }
 
@@ -40,7 +47,7 @@ export async function readWholeLog(
 ): Promise<{ chunks: Chunk[]; lastSeq: number }> {
   const chunks: Chunk[] = [];
   for (let lastSeq = 0; ; ) {
-    const rows = await readPage(db, executionNo, lastSeq);
+    const rows = await readPage(db, executionNo, lastSeq, WHOLE_LOG_PAGE_BYTES);
     const last = rows.at(-1);
     if (last === undefined) return { chunks, lastSeq };
     for (const line of linesAfter(rows, lastSeq)) chunks.push(JSON.parse(line.chunk) as Chunk);

@@ -1,32 +1,35 @@
 import { endOf, type LogRow } from './row.ts';
 
-/** Rows kept per followed execution; a reader that is further behind reads the table. */
-const KEPT_BYTES = 64 * 1024;
+/** Characters kept per followed execution; a reader that is further behind reads the table. */
+const KEPT_SIZE = 64 * 1024;
 
 /** What a reader follows: recent rows from memory and wake-ups. Shared by all readers of one execution. */
 export interface Follower {
   /** The rows that hold `cursor` + 1 and what comes after it, or none: then the table tells. */
   recent(cursor: number): readonly LogRow[];
-  /** Resolves at the next news, after `ms`, or when the signal aborts; at once if there was news since the last call. */
-  news(ms: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves with true at the next news, at the abort, or at once if there was news since the last call; with false
+   * after `ms`.
+   */
+  news(ms: number): Promise<boolean>;
   /** The table has nothing after `cursor`: what comes next is news, by whichever process. */
   caughtUp(cursor: number): void;
   close(): void;
 }
+
+/** Hears how long after its commit a row reached a reader, in seconds. */
+export type OnDelivery = (seconds: number) => void;
 
 interface Followed {
   /** The last seq that memory, or a reader that has read the table to its end, knows of; none knows yet: undefined. */
   tail: number | undefined;
   /** The greatest seq that another process has told of. */
   heard: number;
+  /** When the newest rows were committed, by this process' monotonic clock; undefined when it cannot be told. */
+  committedAt: number | undefined;
   rows: LogRow[];
-  bytes: number;
+  size: number;
   readers: Set<Reader>;
-}
-
-interface Reader {
-  fresh: boolean;
-  wake: (() => void) | undefined;
 }
 
 /**
@@ -36,14 +39,25 @@ interface Reader {
  */
 export class RecentRows {
   readonly #followed = new Map<number, Followed>();
+  readonly #onDelivery: OnDelivery;
+  #readers = 0;
   #onFirstReader: (() => void) | undefined;
 
-  /** Hands committed rows to the readers; those that memory has already, by another way, are passed over. */
-  publish(executionNo: number, rows: readonly LogRow[]): void {
+  constructor({ onDelivery = () => undefined }: { onDelivery?: OnDelivery } = {}) {
+    this.#onDelivery = onDelivery;
+  }
+
+  /**
+   * Hands committed rows to the readers; those that memory has already, by another way, are passed over. Without
+   * rows it says that something else has changed.
+   * @param ageMs milliseconds since their commit; null when that is not known
+   */
+  publish(executionNo: number, rows: readonly LogRow[], ageMs: number | null = 0): void {
     const followed = this.#followed.get(executionNo);
     if (followed === undefined) return;
+    followed.committedAt = ageMs === null ? undefined : performance.now() - ageMs;
     for (const row of rows) keep(followed, row);
-    for (const reader of followed.readers) rouse(reader);
+    for (const reader of followed.readers) reader.rouse();
   }
 
   /** Calls `listener` whenever somebody begins to read while nobody did. */
@@ -56,10 +70,14 @@ export class RecentRows {
     return this.#followed.keys();
   }
 
-  /** Takes note that a log reaches to `lastSeq`. @returns true when its rows have to be read for its readers. */
+  /**
+   * Takes note that a log reaches to `lastSeq`; with 0, that something else about the execution has changed.
+   * @returns true when its rows have to be read for its readers
+   */
   heard(executionNo: number, lastSeq: number): boolean {
     const followed = this.#followed.get(executionNo);
     if (followed === undefined) return false;
+    if (lastSeq === 0) this.publish(executionNo, [], null);
     followed.heard = Math.max(followed.heard, lastSeq);
     return followed.tail !== undefined && followed.tail < lastSeq;
   }
@@ -71,43 +89,115 @@ export class RecentRows {
 
   /** How many readers there are, over all executions. */
   get readers(): number {
-    let count = 0;
-    for (const followed of this.#followed.values()) count += followed.readers.size;
-    return count;
+    return this.#readers;
   }
 
-  follow(executionNo: number): Follower {
+  /** How many chunks the slowest reader is behind what is known of its log. */
+  get greatestLag(): number {
+    let greatest = 0;
+    for (const { tail = 0, readers } of this.#followed.values()) {
+      for (const { cursor } of readers) greatest = Math.max(greatest, tail - cursor);
+    }
+    return greatest;
+  }
+
+  /** @param signal ends every wait for news */
+  follow(executionNo: number, signal?: AbortSignal): Follower {
     const followed = this.#followed.get(executionNo) ?? newlyFollowed();
     if (this.#followed.size === 0) this.#onFirstReader?.();
     this.#followed.set(executionNo, followed);
-    const reader: Reader = { fresh: false, wake: undefined };
+    const reader = new Reader(signal);
     followed.readers.add(reader);
+    this.#readers += 1;
     return {
       recent: (cursor) => {
+        reader.cursor = cursor;
         const rows = rowsFrom(followed.rows, cursor);
+        if (rows.length === 0) return rows;
         // They reach to the newest row, so that whatever news there was is answered by them.
-        if (rows.length > 0) reader.fresh = false;
+        reader.isFresh = false;
+        if (followed.committedAt !== undefined)
+          this.#onDelivery((performance.now() - followed.committedAt) / 1000);
         return rows;
       },
-      news: (ms, signal) => awaitNews(reader, ms, signal),
+      news: (ms) => reader.news(ms),
       caughtUp: (cursor) => {
+        reader.cursor = cursor;
         followed.tail = Math.max(followed.tail ?? 0, cursor);
         // Said while the table was being read: what it told may be older.
-        if (followed.heard > cursor) rouse(reader);
+        if (followed.heard > cursor) reader.rouse();
       },
-      close: () => {
-        followed.readers.delete(reader);
-        rouse(reader);
-        if (followed.readers.size === 0 && this.#followed.get(executionNo) === followed) {
-          this.#followed.delete(executionNo);
-        }
-      },
+      close: () => this.#leave(executionNo, followed, reader),
     };
+  }
+
+  #leave(executionNo: number, followed: Followed, reader: Reader): void {
+    if (!followed.readers.delete(reader)) return;
+    this.#readers -= 1;
+    reader.close();
+    if (followed.readers.size === 0 && this.#followed.get(executionNo) === followed) {
+      this.#followed.delete(executionNo);
+    }
+  }
+}
+
+/** One reader's waiting: a timer and a listener for its whole life, since it waits for each row anew. */
+class Reader {
+  cursor = 0;
+  isFresh = false;
+  readonly #signal: AbortSignal | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #timerMs = 0;
+  #wake: ((byNews: boolean) => void) | undefined;
+  readonly rouse = () => {
+    this.isFresh = true;
+    this.#settle(true);
+  };
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.rouse, { once: true });
+  }
+
+  async news(ms: number): Promise<boolean> {
+    if (!this.isFresh && this.#signal?.aborted !== true) {
+      this.#startTimer(ms);
+      const byNews = await new Promise<boolean>((resolve) => {
+        this.#wake = resolve;
+      });
+      if (!byNews) return false;
+    }
+    this.isFresh = false;
+    return true;
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#signal?.removeEventListener('abort', this.rouse);
+    this.#settle(true);
+  }
+
+  /** Once begun it is only pushed on: it may ring while nobody waits. */
+  #startTimer(ms: number): void {
+    if (this.#timer !== undefined && this.#timerMs === ms) {
+      this.#timer.refresh();
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timerMs = ms;
+    this.#timer = setTimeout(() => this.#settle(false), ms).unref();
+  }
+
+  #settle(byNews: boolean): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.(byNews);
   }
 }
 
 function newlyFollowed(): Followed {
-  return { tail: undefined, heard: 0, rows: [], bytes: 0, readers: new Set() };
+  return { tail: undefined, heard: 0, committedAt: undefined, rows: [], size: 0, readers: new Set() };
 }
 
 function keep(followed: Followed, row: LogRow): void {
@@ -116,12 +206,12 @@ function keep(followed: Followed, row: LogRow): void {
   const last = followed.rows.at(-1);
   if (last !== undefined && row.seq !== endOf(last) + 1) {
     followed.rows = [];
-    followed.bytes = 0;
+    followed.size = 0;
   }
   followed.rows.push(row);
-  followed.bytes += row.chunks.length;
-  while (followed.bytes > KEPT_BYTES && followed.rows.length > 1) {
-    followed.bytes -= (followed.rows.shift() as LogRow).chunks.length;
+  followed.size += row.chunks.length;
+  while (followed.size > KEPT_SIZE && followed.rows.length > 1) {
+    followed.size -= (followed.rows.shift() as LogRow).chunks.length;
   }
 }
 
@@ -129,25 +219,4 @@ function rowsFrom(rows: readonly LogRow[], cursor: number): readonly LogRow[] {
   const first = rows.findLastIndex((row) => row.seq <= cursor + 1);
   if (first === -1) return [];
   return endOf(rows[first] as LogRow) > cursor ? rows.slice(first) : rows.slice(first + 1);
-}
-
-function rouse(reader: Reader): void {
-  reader.fresh = true;
-  reader.wake?.();
-}
-
-async function awaitNews(reader: Reader, ms: number, signal: AbortSignal): Promise<void> {
-  if (!reader.fresh && !signal.aborted) {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      reader.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      signal.addEventListener('abort', reader.wake, { once: true });
-    });
-    if (reader.wake !== undefined) signal.removeEventListener('abort', reader.wake);
-    reader.wake = undefined;
-  }
-  reader.fresh = false;
 }

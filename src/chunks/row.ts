@@ -45,6 +45,32 @@ export function endOf(row: { seq: number; n: number }): number {
   return row.seq + row.n - 1;
 }
 
+/** A reader's next stretch of a log: whole rows, of which what comes after `after` counts. Iterates its lines. */
+export class LogStretch implements Iterable<LogLine> {
+  readonly rows: readonly LogRow[];
+  readonly after: number;
+
+  constructor(rows: readonly LogRow[], after: number) {
+    this.rows = rows;
+    this.after = after;
+  }
+
+  get lastSeq(): number {
+    const last = this.rows.at(-1);
+    return last === undefined ? this.after : endOf(last);
+  }
+
+  /** The serialised chunk that it ends with. */
+  get lastChunk(): string {
+    const { chunks } = this.rows.at(-1) ?? { chunks: '' };
+    return chunks.slice(chunks.lastIndexOf('\n') + 1);
+  }
+
+  [Symbol.iterator](): Iterator<LogLine> {
+    return linesAfter(this.rows, this.after)[Symbol.iterator]();
+  }
+}
+
 /** The lines of `rows` that come after `cursor`. */
 export function linesAfter(rows: readonly LogRow[], cursor: number): LogLine[] {
   return rows.flatMap((row) => {

@@ -1,6 +1,6 @@
 import { isFinal } from '../chunks/chunk.ts';
 import type { Follower, RecentRows } from '../chunks/recent-rows.ts';
-import { linesAfter } from '../chunks/row.ts';
+import { LogStretch } from '../chunks/row.ts';
 import type { Database } from '../db/database.ts';
 import type { Scope } from '../db/scope.ts';
 import { getExecution } from './get-execution.ts';
@@ -29,7 +29,7 @@ export async function waitForExecution(
 ): Promise<Execution> {
   const deadline = performance.now() + timeoutMs;
   let head = await readLogHead(deps.db.orm, scope, id);
-  const follower = deps.recentRows.follow(head.executionNo);
+  const follower = deps.recentRows.follow(head.executionNo, signal);
   try {
     // Once more after following has begun: nothing can fall in between.
     head = await readLogHead(deps.db.orm, scope, id);
@@ -58,9 +58,9 @@ async function newsOfStatus(
   for (let cursor = lastSeq; !signal.aborted; ) {
     const left = until - performance.now();
     if (left <= 0) return;
-    await follower.news(left, signal);
-    const last = linesAfter(follower.recent(cursor), cursor).at(-1);
-    if (last === undefined || isFinal(last.chunk)) return;
-    cursor = last.seq;
+    await follower.news(left);
+    const stretch = new LogStretch(follower.recent(cursor), cursor);
+    if (stretch.rows.length === 0 || isFinal(stretch.lastChunk)) return;
+    cursor = stretch.lastSeq;
   }
 }

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Chunk } from '../../src/chunks/chunk.ts';
-import { readLog } from '../../src/chunks/read-log.ts';
+import { LogGone, readLog } from '../../src/chunks/read-log.ts';
 import { RecentRows } from '../../src/chunks/recent-rows.ts';
 import type { LogLine } from '../../src/chunks/row.ts';
 import type { Database } from '../../src/db/database.ts';
@@ -164,6 +164,38 @@ describe('a reader', () => {
   });
 });
 
+describe('rows that were removed', () => {
+  const remove = async (from: number, to: number) => {
+    await db.pool.query(
+      `UPDATE outlast.workflow_executions SET status = 'completed', worker_id = NULL, finished_at = now(), last_seq = 4,
+         log_expired_at = now() WHERE no = $1`,
+      [opened.owner.executionNo],
+    );
+    await db.pool.query(
+      'DELETE FROM outlast.stream_chunks WHERE execution_no = $1 AND seq BETWEEN $2 AND $3',
+      [opened.owner.executionNo, from, to],
+    );
+  };
+
+  test('cut a reader that has yet to read them, and are never skipped', async () => {
+    await write(...notes(1, 4));
+    await remove(1, 3);
+    const reader = read(1, { recentRows: new RecentRows() });
+    await expect(reader.done).rejects.toThrow(LogGone);
+    expect(seqs(reader)).toEqual([]);
+    const rest = read(3, { recentRows: new RecentRows() });
+    await seen(rest, 1);
+    expect(seqs(rest)).toEqual([4]);
+  });
+
+  test('cut a reader that waits for them in vain', async () => {
+    await write(...notes(1, 4));
+    await remove(1, 4);
+    const reader = read(2, { recentRows: new RecentRows(), pollMs: 5 });
+    await expect(reader.done).rejects.toThrow(LogGone);
+  });
+});
+
 describe('leaving', () => {
   test('by abort frees the follower at once, also while it waits', async () => {
     const reader = read(0);
@@ -177,8 +209,8 @@ describe('leaving', () => {
     await write(...notes(1, 3));
     const { executionNo } = opened.owner;
     const options = { after: 0, signal: left.signal, pollMs: FOREVER_MS };
-    for await (const lines of readLog(db, writer.recentRows, executionNo, options)) {
-      expect(lines[0]?.seq).toBe(1);
+    for await (const [first] of readLog(db, writer.recentRows, executionNo, options)) {
+      expect(first?.seq).toBe(1);
       expect(writer.recentRows.readers).toBe(1);
       break;
     }

@@ -1,9 +1,8 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { RecentRows } from '../../src/chunks/recent-rows.ts';
 import { endOf, type LogRow, linesAfter } from '../../src/chunks/row.ts';
-
-const never = new AbortController().signal;
 
 function row(seq: number, n: number, size = 1): LogRow {
   const chunks = Array.from({ length: n }, (_, i) => `${seq + i}:${'x'.repeat(size)}`).join('\n');
@@ -72,11 +71,11 @@ describe('news', () => {
   test('wakes every follower of the execution once, and only those', async () => {
     const recent = new RecentRows();
     const followers = [recent.follow(1), recent.follow(1)];
-    const other = recent.follow(2);
-    const woken: string[] = [];
-    const waits = followers.map((follower, i) => follower.news(60_000, never).then(() => woken.push(`${i}`)));
     const left = new AbortController();
-    const elsewhere = other.news(60_000, left.signal).then(() => woken.push('other'));
+    const other = recent.follow(2, left.signal);
+    const woken: string[] = [];
+    const waits = followers.map((follower, i) => follower.news(60_000).then(() => woken.push(`${i}`)));
+    const elsewhere = other.news(60_000).then(() => woken.push('other'));
     recent.publish(1, [row(1, 1)]);
     await Promise.all(waits);
     expect(woken.sort()).toEqual(['0', '1']);
@@ -88,10 +87,10 @@ describe('news', () => {
     const recent = new RecentRows();
     const follower = recent.follow(1);
     recent.publish(1, [row(1, 1)]);
-    await follower.news(60_000, never);
+    await follower.news(60_000);
     let isWoken = false;
     const wait = async () => {
-      await follower.news(60_000, never);
+      await follower.news(60_000);
       isWoken = true;
     };
     const next = wait();
@@ -104,34 +103,66 @@ describe('news', () => {
   test('is waited for no longer than asked, and not at all by one who has left', async () => {
     const recent = new RecentRows();
     const follower = recent.follow(1);
-    await follower.news(1, never);
-    await follower.news(60_000, AbortSignal.abort());
-    const waiting = follower.news(60_000, never);
+    expect(await follower.news(1)).toBe(false);
+    expect(await follower.news(1)).toBe(false);
+    const gone = recent.follow(1, AbortSignal.abort());
+    expect(await gone.news(60_000)).toBe(true);
+    const waiting = follower.news(60_000);
     follower.close();
-    await waiting;
+    follower.close();
+    gone.close();
+    expect(await waiting).toBe(true);
     expect(recent.readers).toBe(0);
   });
 
-  test('leaves no listener behind on a signal that lives long', async () => {
+  test('may be that something other than rows has changed', async () => {
     const recent = new RecentRows();
     const follower = recent.follow(1);
-    let listeners = 0;
+    const waiting = follower.news(60_000);
+    expect(recent.heard(1, 0)).toBe(false);
+    expect(await waiting).toBe(true);
+  });
+
+  test('leaves no listener behind on a signal that lives long, however often it is waited for', async () => {
+    const recent = new RecentRows();
     const { signal } = new AbortController();
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (...args: Parameters<typeof add>) => {
-      listeners += 1;
-      add(...args);
-    };
-    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-      listeners -= 1;
-      remove(...args);
-    };
-    for (let seq = 1; seq <= 20; seq++) {
-      const news = follower.news(60_000, signal);
-      recent.publish(1, [row(seq, 1)]);
-      await news;
+    for (let reader = 0; reader < 3; reader++) {
+      const follower = recent.follow(1, signal);
+      for (let seq = 1; seq <= 20; seq++) {
+        const news = follower.news(60_000);
+        recent.publish(1, [row(seq, 1)]);
+        await news;
+      }
+      expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+      follower.close();
     }
-    expect(listeners).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+});
+
+describe('how far readers are', () => {
+  test('is told by the one that is furthest behind', () => {
+    const recent = new RecentRows();
+    const [fast, slow] = [recent.follow(1), recent.follow(1)];
+    recent.publish(1, [row(1, 4)]);
+    fast.recent(4);
+    slow.recent(1);
+    expect(recent.greatestLag).toBe(3);
+    slow.close();
+    expect(recent.greatestLag).toBe(0);
+  });
+
+  test('is told with the time since the commit, when rows come from memory', () => {
+    const seconds: number[] = [];
+    const recent = new RecentRows({ onDelivery: (each) => seconds.push(each) });
+    const follower = recent.follow(1);
+    recent.publish(1, [row(1, 1)], 5000);
+    follower.recent(0);
+    follower.recent(1);
+    expect(seconds).toHaveLength(1);
+    expect(seconds[0]).toBeGreaterThanOrEqual(5);
+    recent.publish(1, [row(2, 1)], null);
+    follower.recent(1);
+    expect(seconds).toHaveLength(1);
   });
 });

@@ -1,27 +1,32 @@
 import { describe, expect, test } from '@jest/globals';
 import { serializeChunk } from '../../src/chunks/chunk.ts';
+import { LogStretch } from '../../src/chunks/row.ts';
 import { framingOf, NDJSON, SSE } from '../../src/http/stream/framing.ts';
 import { parseEvents } from './sse.ts';
 
 const HOSTILE = 'a\nb\r\nc\u2028d\u0085e\0data: [DONE]\n\nid: 99\n\n';
-const line = (seq: number, delta: string) => ({
-  seq,
-  attempt: 1,
-  turn: 1,
-  chunk: serializeChunk({ type: 'text-delta', id: 't', delta }),
-});
+const CHUNKS = [HOSTILE, 'x', 'y'].map((delta) => serializeChunk({ type: 'text-delta', id: 't', delta }));
+const ROWS = [
+  { seq: 1, n: 2, attempt: 1, turn: 1, chunks: CHUNKS.slice(0, 2).join('\n') },
+  { seq: 3, n: 1, attempt: 1, turn: 1, chunks: CHUNKS[2] ?? '' },
+];
 
 describe('framing', () => {
   test('makes one event a row, whatever the text has in it', () => {
-    const rows = [line(1, HOSTILE), line(2, 'x')];
-    const events = parseEvents(SSE.rows(rows));
-    expect(events).toEqual(rows.map(({ seq, chunk }) => ({ id: String(seq), data: chunk })));
+    const events = parseEvents(SSE.rows(new LogStretch(ROWS, 0)));
+    expect(events).toEqual(CHUNKS.map((chunk, i) => ({ id: String(i + 1), data: chunk })));
     expect(JSON.parse(events[0]?.data ?? '')).toMatchObject({ delta: HOSTILE });
   });
 
+  test('begins in the middle of a row if the reader has its first part, whoever read it before', () => {
+    const whole = parseEvents(SSE.rows(new LogStretch(ROWS, 0)));
+    expect(parseEvents(SSE.rows(new LogStretch(ROWS, 1)))).toEqual(whole.slice(1));
+    expect(parseEvents(SSE.rows(new LogStretch(ROWS, 0)))).toEqual(whole);
+  });
+
   test('makes one line of JSON a row', () => {
-    const lines = NDJSON.rows([line(1, HOSTILE), line(2, 'x')]).split('\n');
-    expect(lines).toHaveLength(3);
+    const lines = NDJSON.rows(new LogStretch(ROWS, 0)).split('\n');
+    expect(lines).toHaveLength(4);
     expect(JSON.parse(lines[0] ?? '')).toEqual({
       seq: 1,
       chunk: { type: 'text-delta', id: 't', delta: HOSTILE },

@@ -1,6 +1,5 @@
-import { readLog } from '../../chunks/read-log.ts';
+import { LogGone, readLog } from '../../chunks/read-log.ts';
 import type { RecentRows } from '../../chunks/recent-rows.ts';
-import type { LogLine } from '../../chunks/row.ts';
 import type { Database } from '../../db/database.ts';
 import type { Scope } from '../../db/scope.ts';
 import type { LogHead } from '../../executions/log-head.ts';
@@ -8,7 +7,7 @@ import { Problem } from '../../problems/problem.ts';
 import type { StreamAnswer } from '../answer.ts';
 import type { Framing } from './framing.ts';
 import type { Sink } from './sink.ts';
-import { untilSuspended } from './suspension.ts';
+import { waitsForPerson } from './suspension.ts';
 
 export interface StreamDeps {
   readonly db: Database;
@@ -26,9 +25,6 @@ export interface StreamOptions {
   untilSuspended: boolean;
   headers?: Record<string, string>;
 }
-
-/** `batch` and `end` come from the log, `suspended` from the execution's status. */
-type Event = { batch: LogLine[] } | { end: true } | { suspendedAt: number | undefined };
 
 const KEEP_ALIVE_MS = 10_000;
 
@@ -49,9 +45,12 @@ export function streamExecution(deps: StreamDeps, options: StreamOptions): Strea
 
 /** @throws Problem log-expired when there are rows after the cursor that retention has removed. */
 export function refuseExpired(head: LogHead, after: number): void {
-  if (!head.expired || after >= head.lastSeq) return;
-  throw new Problem('log-expired', 'The rows of this log were removed; its message is kept', {
-    extra: { messageUrl: head.messageUrl },
+  if (head.expired && after < head.lastSeq) throw logExpired(head);
+}
+
+function logExpired({ messageUrl }: LogHead): Problem {
+  return new Problem('log-expired', 'The rows of this log were removed; its message is kept', {
+    extra: { messageUrl },
   });
 }
 
@@ -73,57 +72,40 @@ async function pump(deps: StreamDeps, options: StreamOptions, sink: Sink): Promi
   const { head, after, framing } = options;
   if (head.final && after === head.lastSeq) return sink.write(framing.opening + framing.done);
   const heartbeat = setInterval(() => sink.ping(framing.keepAlive), deps.keepAliveMs ?? KEEP_ALIVE_MS);
-  const ended = new AbortController();
   try {
     if (framing.opening !== '') await sink.write(framing.opening);
-    for await (const text of frames(deps, options, AbortSignal.any([sink.signal, ended.signal]))) {
+    for await (const text of frames(deps, options, sink.signal)) {
       heartbeat.refresh();
       await sink.write(text);
     }
+  } catch (error) {
+    if (error instanceof LogGone) throw logExpired(head);
+    throw error;
   } finally {
-    ended.abort();
     clearInterval(heartbeat);
   }
 }
 
-/** What to write, a batch at a time, up to and with the sign of the end; nothing more once aborted. */
+/** What to write, a stretch at a time, up to and with the sign of the end; nothing more once aborted. */
 async function* frames(
   deps: StreamDeps,
-  { scope, head, after, framing, untilSuspended: stops }: StreamOptions,
+  { scope, head, after, framing, untilSuspended }: StreamOptions,
   signal: AbortSignal,
 ): AsyncGenerator<string, void, void> {
-  const log = readLog(deps.db, deps.recentRows, head.executionNo, { after, signal });
-  const readNext = () => quietly(log.next().then(toEvent));
-  const watch = () =>
-    quietly(untilSuspended(deps, scope, head, signal).then((suspendedAt): Event => ({ suspendedAt })));
-  let sources = stops ? { next: readNext(), suspension: watch() } : { next: readNext() };
-  for (let cursor = after; !signal.aborted; ) {
-    const event = await Promise.race(Object.values(sources));
-    if (signal.aborted) return;
-    if ('batch' in event) {
-      cursor = event.batch.at(-1)?.seq ?? cursor;
-      yield framing.rows(event.batch);
-      sources = { ...sources, next: readNext() };
-    } else if ('end' in event) {
-      yield framing.done;
-      return;
-    } else if (event.suspendedAt === cursor) {
-      yield framing.unnumbered({ type: 'finish', finishReason: 'tool-calls' }) + framing.done;
-      return;
-    } else {
-      // The reader has not everything yet, or the execution has gone on meanwhile: look again.
-      if (event.suspendedAt !== undefined && event.suspendedAt > cursor) await sources.next;
-      sources = { ...sources, suspension: watch() };
-    }
+  let isSuspended = false;
+  const isEnough = async (cursor: number) => {
+    isSuspended = await waitsForPerson(deps.db, scope, head.executionId, cursor);
+    return isSuspended;
+  };
+  const stops = untilSuspended ? { isEnough } : {};
+  for await (const stretch of readLog(deps.db, deps.recentRows, head.executionNo, {
+    after,
+    signal,
+    ...stops,
+  })) {
+    yield framing.rows(stretch);
   }
-}
-
-function toEvent({ value, done }: IteratorResult<LogLine[], void>): Event {
-  return done === true ? { end: true } : { batch: value };
-}
-
-/** What fails after nobody waits for it any more is no unhandled rejection. */
-function quietly<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  return promise;
+  if (signal.aborted) return;
+  if (isSuspended) yield framing.unnumbered({ type: 'finish', finishReason: 'tool-calls' });
+  yield framing.done;
 }
