@@ -19,6 +19,7 @@ export interface LogWriterPort {
   weigh(bytes: number): void;
   close(log: ExecutionLog): void;
   publish(executionNo: number, rows: readonly LogRow[]): void;
+  refused(): void;
 }
 
 /** A transaction's own rows: they are numbered and written when its work is done. */
@@ -165,6 +166,8 @@ export class ExecutionLog {
 
   /** @internal The fence refused the rows: a newer attempt owns the execution. */
   refused(): void {
+    // Given up already, it has nothing in flight that could be refused.
+    if (this.#failure === undefined) this.#writer.refused();
     this.fail(new OwnershipLost(`Execution ${this.owner.executionId} has a newer owner`));
   }
 
@@ -209,7 +212,10 @@ export class ExecutionLog {
         const held = await this.#hold(tx);
         // A try whose COMMIT was not heard of held the same row, so it has come to its end by now.
         if (tried !== undefined && (await this.#isIn(tx, tried))) return tried;
-        if (held instanceof Error) throw held;
+        if (held instanceof Error) {
+          this.#writer.refused();
+          throw held;
+        }
         tried = await this.#try(tx, step);
         return tried;
       }),

@@ -7,10 +7,18 @@ export const HINT_CHANNEL = 'outlast_log';
 /** Bytes of one notification; at 8,000 Postgres refuses it. */
 const MAX_PAYLOAD = 7000;
 
-/** That the log of an execution reaches to a seq by now. Only a hint: the table tells. */
+/**
+ * That the log of an execution reaches to a seq by now; 0: that something else about the execution has changed. Only
+ * a hint: the table tells.
+ */
 export interface LogHint {
   readonly executionNo: number;
   readonly lastSeq: number;
+}
+
+/** Where it is counted how many notifications were sent. */
+export interface HintMetrics {
+  sent(notifications: number): void;
 }
 
 /**
@@ -21,16 +29,20 @@ export interface LogHint {
 export class LogHints {
   readonly #db: Database;
   readonly #logger: Logger;
+  readonly #metrics: HintMetrics | undefined;
   readonly #grown = new Map<number, number>();
+  readonly #changed = new Set<number>();
   #sending = false;
 
-  constructor(db: Database, logger: Logger) {
+  constructor(db: Database, logger: Logger, metrics?: HintMetrics) {
     this.#db = db;
     this.#logger = logger;
+    this.#metrics = metrics;
   }
 
   add({ executionNo, lastSeq }: LogHint): void {
-    this.#grown.set(executionNo, lastSeq);
+    if (lastSeq === 0) this.#changed.add(executionNo);
+    else this.#grown.set(executionNo, lastSeq);
     if (this.#sending) return;
     this.#sending = true;
     // After what else is published in this turn of the event loop, so that a flush is one notification.
@@ -39,16 +51,14 @@ export class LogHints {
 
   async #send(): Promise<void> {
     try {
-      while (this.#grown.size > 0) {
-        const payloads = encodeHints(
-          [...this.#grown].map(([executionNo, lastSeq]) => ({ executionNo, lastSeq })),
-        );
-        this.#grown.clear();
+      while (this.#grown.size + this.#changed.size > 0) {
+        const payloads = encodeHints(this.#takeAll());
         await runQuery(this.#db, {
           name: 'log-notify',
           text: 'SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload',
           values: [HINT_CHANNEL, payloads],
         });
+        this.#metrics?.sent(payloads.length);
       }
     } catch (error) {
       // Whoever was to hear it polls; the next flush tries again.
@@ -56,6 +66,14 @@ export class LogHints {
     } finally {
       this.#sending = false;
     }
+  }
+
+  #takeAll(): LogHint[] {
+    const hints = [...this.#grown].map(([executionNo, lastSeq]) => ({ executionNo, lastSeq }));
+    for (const executionNo of this.#changed) hints.push({ executionNo, lastSeq: 0 });
+    this.#grown.clear();
+    this.#changed.clear();
+    return hints;
   }
 }
 

@@ -9,12 +9,21 @@ const LONGEST_PAUSE_MS = 2000;
 const PROBE_MS = 5000;
 const PROBE_PATIENCE_MS = 5000;
 
+/** Where it is counted what the listener hears. */
+export interface ListenerMetrics {
+  /** A notification has come. */
+  heard(): void;
+  /** Listening has begun; `isAgain` after a connection that was lost. */
+  listening(isAgain: boolean): void;
+}
+
 export interface LogListenerOptions {
   databaseUrl: string;
   logger: Logger;
   onHints: (hints: LogHint[]) => void;
   /** Called whenever listening has begun, also after a break: what was said before was not heard. */
   onListening: () => void;
+  metrics?: ListenerMetrics | undefined;
 }
 
 /**
@@ -26,6 +35,8 @@ export class LogListener {
   #stopped = new AbortController();
   #loop: Promise<void> | undefined;
   #isListening = false;
+  /** Whether it has listened since it was started. */
+  #hasListened = false;
 
   constructor(options: LogListenerOptions) {
     this.#options = options;
@@ -39,6 +50,7 @@ export class LogListener {
   start(): void {
     if (this.#loop !== undefined) return;
     this.#stopped = new AbortController();
+    this.#hasListened = false;
     this.#loop = this.#run(this.#stopped.signal);
   }
 
@@ -60,7 +72,7 @@ export class LogListener {
 
   /** Listens until the connection ends. */
   async #listen(signal: AbortSignal): Promise<void> {
-    const { databaseUrl, logger } = this.#options;
+    const { databaseUrl, logger, metrics } = this.#options;
     const client = new pg.Client({
       connectionString: databaseUrl,
       application_name: 'outlast listener',
@@ -68,29 +80,35 @@ export class LogListener {
       connectionTimeoutMillis: 5000,
       query_timeout: PROBE_PATIENCE_MS,
     });
+    const over = new AbortController();
+    const end = () => over.abort();
+    client.once('end', end).on('error', end);
+    signal.addEventListener('abort', end, { once: true });
     try {
-      const ended = new Promise<void>((resolve) => {
-        client.once('end', resolve);
-        client.on('error', () => resolve());
-        signal.addEventListener('abort', () => resolve(), { once: true });
+      client.on('notification', ({ payload = '' }) => {
+        metrics?.heard();
+        this.#options.onHints(decodeHints(payload));
       });
-      client.on('notification', ({ payload = '' }) => this.#options.onHints(decodeHints(payload)));
       await client.connect();
       await client.query(`LISTEN ${HINT_CHANNEL}`);
       this.#isListening = true;
+      metrics?.listening(this.#hasListened);
+      this.#hasListened = true;
       this.#options.onListening();
-      await Promise.race([ended, probe(client, signal)]);
+      await probe(client, over.signal);
     } catch (error) {
       logger.debug({ err: error }, 'log.listener-failed');
     } finally {
       if (!signal.aborted) logger.warn('log.listener-lost');
       this.#isListening = false;
+      // The signal lives on: it would hold every connection that was ever lost.
+      signal.removeEventListener('abort', end);
       client.end().catch(() => undefined);
     }
   }
 }
 
-/** Resolves when the connection does not answer any more: a peer that is gone without a word ends no connection. */
+/** Resolves at the abort, or when a peer that is gone without a word does not answer any more. */
 async function probe(client: pg.Client, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await pause(PROBE_MS, signal);

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { type Database, runQuery } from '../db/database.ts';
 import { isTransient } from '../db/errors.ts';
 import type { LogHint } from './log-hints.ts';
-import { LogListener } from './log-listener.ts';
+import { type ListenerMetrics, LogListener } from './log-listener.ts';
 import type { RecentRows } from './recent-rows.ts';
 import type { LogRow } from './row.ts';
 
@@ -18,6 +18,7 @@ export interface LogWatchOptions {
   logger: Logger;
   /** Milliseconds between looks at the table for everything that is followed: the net under lost hints. */
   pollMs?: number;
+  metrics?: ListenerMetrics & { newsRead(): void };
 }
 
 /*
@@ -67,6 +68,7 @@ export class LogWatch {
       logger: options.logger,
       onHints: (hints) => this.#heard(hints),
       onListening: () => this.#readAll(),
+      metrics: options.metrics,
     });
   }
 
@@ -156,6 +158,7 @@ export class LogWatch {
       ...(isMissed ? { name: 'log-missed', text: MISSED } : { name: 'log-news', text: NEWS }),
       values: [known.map(({ no }) => no), known.map(({ tail }) => tail)],
     });
+    this.#options.metrics?.newsRead();
     for (const [no, news] of groupByExecution(rows)) {
       recentRows.publish(no, news, isMissed ? null : news.at(-1)?.age_ms);
       if (news.length === MAX_ROWS) this.#stale.add(no);

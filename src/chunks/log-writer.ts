@@ -14,6 +14,16 @@ const MAX_BATCH_ROWS = 256;
 /** Bytes that wait for the disk in this process before producers are made to wait, over all executions. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
+/** Where it is counted what the logs of this process do. */
+export interface LogMetrics {
+  /** Rows of one execution are committed, by whichever path. */
+  appended(rows: readonly LogRow[]): void;
+  /** An INSERT of the group commit with so many rows was answered `ms` after it was sent. */
+  flushed(rows: number, ms: number): void;
+  /** The fence refused an append: the execution has a newer owner. */
+  refused(): void;
+}
+
 export interface LogWriterOptions {
   db: Database;
   recentRows: RecentRows;
@@ -22,6 +32,7 @@ export interface LogWriterOptions {
   logger: Logger;
   /** Milliseconds that the starts of two flushes are about apart under load; no wait after a pause. */
   flushIntervalMs: number;
+  metrics?: LogMetrics;
 }
 
 /**
@@ -67,6 +78,11 @@ export class LogWriter implements LogWriterPort {
     return this.#waitingBytes > MAX_WAITING_BYTES;
   }
 
+  /** Bytes of chunks that are not committed yet. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   /** @internal A log has chunks to write. */
   schedule(log: ExecutionLog): void {
     this.#dirty.add(log);
@@ -83,11 +99,17 @@ export class LogWriter implements LogWriterPort {
     this.#waitingBytes += bytes;
   }
 
-  /** @internal Rows are committed: readers may have them. */
+  /** Rows are committed: readers may have them. Without rows: something else about the execution has changed. */
   publish(executionNo: number, rows: readonly LogRow[]): void {
     this.#options.recentRows.publish(executionNo, rows);
+    this.#options.metrics?.appended(rows);
     const last = rows.at(-1);
-    if (last !== undefined) this.#options.hints?.add({ executionNo, lastSeq: endOf(last) });
+    this.#options.hints?.add({ executionNo, lastSeq: last === undefined ? 0 : endOf(last) });
+  }
+
+  /** @internal The fence refused an append. */
+  refused(): void {
+    this.#options.metrics?.refused();
   }
 
   async #run(): Promise<void> {
@@ -130,7 +152,11 @@ export class LogWriter implements LogWriterPort {
 
   async #flush(batch: ExecutionLog[]): Promise<void> {
     try {
-      await this.#conclude(batch, await insertFenced(this.db, rowsOf(batch)));
+      const rows = rowsOf(batch);
+      const sentAt = performance.now();
+      const written = await insertFenced(this.db, rows);
+      this.#options.metrics?.flushed(rows.length, performance.now() - sentAt);
+      await this.#conclude(batch, written);
     } catch (error) {
       if (isTransient(error)) await this.#reconcile(batch);
       else if (batch.length > 1) for (const log of batch) await this.#flush([log]);

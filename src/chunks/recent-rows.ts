@@ -1,7 +1,7 @@
 import { endOf, type LogRow } from './row.ts';
 
 /** Characters kept per followed execution; a reader that is further behind reads the table. */
-const KEPT_SIZE = 64 * 1024;
+const KEPT_SIZE = 32 * 1024;
 
 /** What a reader follows: recent rows from memory and wake-ups. Shared by all readers of one execution. */
 export interface Follower {

@@ -5,6 +5,7 @@ import type { RecentRows } from '../chunks/recent-rows.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../db/database.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
+import type { Metrics } from '../metrics/create-metrics.ts';
 
 /** What the routes work on. */
 export interface HttpDeps {
@@ -19,6 +20,7 @@ export interface HttpDeps {
   /** True from the signal to stop on: no new work is taken. */
   isDraining(): boolean;
   readonly logger: Logger;
+  readonly metrics: Pick<Metrics, 'contentType' | 'scrape'>;
   readonly version: { readonly version: string; readonly node: string; readonly applicationVersion: string };
   /** Milliseconds without a row after which a stream sends a sign of life. Default: 10000. */
   readonly keepAliveMs?: number;

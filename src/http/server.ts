@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface HttpServer {
   readonly url: string;
   readonly port: number;
+  /** Streams that are open; counted when it is asked. */
+  readonly openStreams: number;
   /** Cuts every open stream, so that its client comes back with its cursor: never a clean end. */
   cutStreams(): void;
   /** Takes no more connections, lets answers under way finish for a moment, then closes the rest. */
@@ -32,6 +34,9 @@ export async function startHttp(
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${actualPort}`,
     port: actualPort,
+    get openStreams() {
+      return [...open].filter(isStream).length;
+    },
     cutStreams: () => {
       for (const res of open) if (isStream(res)) res.destroy();
     },

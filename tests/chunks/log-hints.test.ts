@@ -4,7 +4,7 @@ import { decodeHints, encodeHints } from '../../src/chunks/log-hints.ts';
 
 const hint = fc.record({
   executionNo: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
-  lastSeq: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+  lastSeq: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
 });
 
 describe('hints', () => {

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Chunk } from '../../src/chunks/chunk.ts';
+import { LogHints } from '../../src/chunks/log-hints.ts';
 import { LogWatch } from '../../src/chunks/log-watch.ts';
 import { readLog } from '../../src/chunks/read-log.ts';
 import { RecentRows } from '../../src/chunks/recent-rows.ts';
@@ -82,4 +83,13 @@ test('a look brings what was packed into one row with what the readers have', as
   );
   await waitFor(() => seqs.length === 4, { describe: 'all four' });
   expect(seqs).toEqual([1, 2, 3, 4]);
+});
+
+test('that something other than rows has changed is heard by the readers of other processes', async () => {
+  const { executionNo } = opened.owner;
+  const follower = recentRows.follow(executionNo, left.signal);
+  await waitFor(() => watch.isHearing, { describe: 'a listener' });
+  new LogHints(db, silentLog).add({ executionNo, lastSeq: 0 });
+  expect(await follower.news(60_000)).toBe(true);
+  follower.close();
 });

@@ -9,6 +9,7 @@ import { type Database, openDatabase } from '../../src/db/database.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
 import { type HttpServer, startHttp } from '../../src/http/server.ts';
+import { createMetrics } from '../../src/metrics/create-metrics.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 /** The HTTP side alone, on a database whose rows the test writes itself: no worker gets in between. */
@@ -45,6 +46,7 @@ export async function serveAlone(overrides: Partial<HttpDeps> = {}): Promise<Tes
     readiness: async () => ({ database: 'ok' }),
     isDraining: () => false,
     logger,
+    metrics: createMetrics(),
     version: { version: '1', node: '1', applicationVersion: '1' },
     ...overrides,
   });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Problem } from '../../problems/problem.ts';
-import { json } from '../answer.ts';
+import { json, type StreamAnswer } from '../answer.ts';
 import { type Route, route } from '../route.ts';
 
 const healthz = route({
@@ -65,4 +65,20 @@ const version = route({
   handle: (_, deps) => json(deps.version),
 });
 
-export const operationRoutes: Route[] = [healthz, readyz, version];
+const metrics = route({
+  method: 'get',
+  path: '/metrics',
+  operationId: 'getMetrics',
+  summary: 'What does it count?',
+  description: 'In the text format of Prometheus. No message content and no ids.',
+  tag: 'Operations',
+  answers: { 200: { description: 'The metrics of this process.', content: { 'text/plain': z.string() } } },
+  handle: async (_, { metrics }): Promise<StreamAnswer> => {
+    const text = await metrics.scrape();
+    // Without a length: it is another at each scrape, so that a HEAD could not tell it.
+    const headers = { 'content-type': metrics.contentType };
+    return { kind: 'stream', status: 200, headers, pump: (sink) => sink.write(text) };
+  },
+});
+
+export const operationRoutes: Route[] = [healthz, readyz, version, metrics];
