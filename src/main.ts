@@ -14,11 +14,14 @@ import { type Database, openDatabase } from './db/database.ts';
 import { isAtHead, migrate } from './db/migrate.ts';
 import { APPLICATION_VERSION, createEngine, type Engine } from './dbos/engine.ts';
 import { migrateDbos } from './dbos/migrate-dbos.ts';
+import { removeEndedSegments } from './dbos/remove-ended-segments.ts';
 import { openEmbeddedPostgres } from './embedded/postgres.ts';
 import { handOverOwned } from './executions/hand-over-owned.ts';
 import { OwnershipLost } from './executions/ownership.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
+import { createMetrics, type Metrics } from './metrics/create-metrics.ts';
+import { Maintenance } from './retention/maintenance.ts';
 import { createExecutionSteps } from './workers/execution-steps.ts';
 import { OwnedExecutions } from './workers/owned-executions.ts';
 import { ownPlace, type ProcessPlace } from './workers/process-place.ts';
@@ -68,12 +71,16 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
     onError: (error) => logger.warn({ err: error }, 'database.connection-lost'),
   });
   closers.push(() => db.close());
-  const recentRows = new RecentRows();
-  const watch = new LogWatch({ db, databaseUrl: url, recentRows, logger });
+  const metrics = createMetrics();
+  metrics.observeProcess();
+  const recentRows = new RecentRows({ onDelivery: metrics.delivered });
+  metrics.observeReaders({ readers: () => recentRows.readers, greatestLag: () => recentRows.greatestLag });
+  const watch = new LogWatch({ db, databaseUrl: url, recentRows, logger, metrics: metrics.watch });
   watch.start();
   closers.push(() => watch.stop());
-  const parts = await startWorker({ config, logger, db, recentRows, agents, models, url, closers });
-  const http = await serve(config, logger, { db, recentRows, watch, agents, models, ...parts });
+  const parts = await startWorker({ config, logger, metrics, db, recentRows, agents, models, url, closers });
+  const http = await serve(config, logger, { metrics, db, recentRows, watch, agents, models, ...parts });
+  metrics.observeHttp({ openStreams: () => http.openStreams });
   closers.push(() => http.close());
   let stopping: Promise<void> | undefined;
   const stop = () => {
@@ -103,6 +110,7 @@ async function findDatabase(
 interface WorkerInputs {
   config: Config;
   logger: Logger;
+  metrics: Metrics;
   db: Database;
   recentRows: RecentRows;
   agents: AgentCatalog;
@@ -112,7 +120,7 @@ interface WorkerInputs {
 }
 
 async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
-  const { config, logger, db, recentRows, agents, models, closers } = inputs;
+  const { config, logger, metrics, db, recentRows, agents, models, closers } = inputs;
   const place = await ownPlace();
   const workerId = uuidv7();
   const slots = new Slots(config.WORKER_CONCURRENCY);
@@ -131,17 +139,21 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
   const logWriter = new LogWriter({
     db,
     recentRows,
-    hints: new LogHints(db, logger),
+    hints: new LogHints(db, logger, metrics.hints),
     logger,
     flushIntervalMs: config.LOG_FLUSH_INTERVAL_MS,
+    metrics: metrics.log,
   });
+  metrics.observeLogWriter(logWriter);
   closers.push(() => logWriter.stop(new OwnershipLost('The process ends')));
-  const executions = new OwnedExecutions((owned) => handOverOwned(db, engine, owned, logger));
+  const { dispatch, segments } = engine;
+  const executions = new OwnedExecutions((owned) =>
+    handOverOwned({ db, dispatch, discard: segments.discard, logger, metrics: metrics.executions }, owned),
+  );
   const worker = makeWorker(config, logger, db, workerId, place, () => {
     executions.loseAll(new OwnershipLost('The lease of this worker is lost'));
     process.exit(1);
   });
-  const { dispatch } = engine;
   registerWorkflows(
     engine,
     createExecutionSteps({
@@ -156,15 +168,18 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
       lease: worker,
       closing: closing.signal,
       logger,
+      metrics: metrics.executions,
     }),
   );
   if (runsExecutions) {
     await worker.start();
     closers.push(() => worker.stop());
+    metrics.observeWorker({ executions, slots, lease: worker });
   }
   await engine.launch();
   isLaunched = true;
   if (runsExecutions) await startSweeper(inputs, engine, worker, place);
+  if (runsExecutions) startMaintenance(inputs);
   return { engine, executions, closing };
 }
 
@@ -189,7 +204,7 @@ function makeWorker(
 }
 
 async function startSweeper(
-  { config, logger, db, closers }: WorkerInputs,
+  { config, logger, metrics, db, closers }: WorkerInputs,
   engine: Engine,
   worker: Worker,
   place: ProcessPlace,
@@ -201,16 +216,30 @@ async function startSweeper(
     intervalMs: config.WORKER_HEARTBEAT_MS,
     deadAfterMs: config.WORKER_DEAD_AFTER_MS,
     dispatch: engine.dispatch,
-    discard: engine.discard,
-    findStranded: engine.findStranded,
+    segments: engine.segments,
     mayJudge: () => worker.mayJudge,
     logger,
+    metrics: metrics.executions,
   });
   await sweeper.start();
   closers.push(() => sweeper.stop());
 }
 
+function startMaintenance({ config, logger, metrics, db, closers }: WorkerInputs): void {
+  const maintenance = new Maintenance({
+    db,
+    intervalMs: config.MAINTENANCE_INTERVAL_MS,
+    chunkRetentionDays: config.CHUNK_RETENTION_DAYS,
+    removeEndedSegments,
+    report: metrics.maintained,
+    logger,
+  });
+  maintenance.start();
+  closers.push(() => maintenance.stop());
+}
+
 interface HttpParts extends WorkerParts {
+  metrics: Metrics;
   db: Database;
   recentRows: RecentRows;
   watch: LogWatch;
@@ -219,7 +248,7 @@ interface HttpParts extends WorkerParts {
 }
 
 async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<HttpServer> {
-  const { db, recentRows, watch, agents, models, engine, closing } = parts;
+  const { metrics, db, recentRows, watch, agents, models, engine, closing } = parts;
   const app = createApp({
     config,
     db,
@@ -230,6 +259,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     isDraining: () => closing.signal.aborted,
     readiness: async () => ({ ...(await probe(db)), listener: watch.isHearing ? 'ok' : 'not connected' }),
     logger,
+    metrics,
     version: {
       version: packageVersion,
       node: process.versions.node,

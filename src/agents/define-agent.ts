@@ -21,6 +21,10 @@ export interface AgentLimits {
   modelRetries: number;
   /** How long the model may say nothing before the call counts as failed. Default: 120000, two minutes. */
   modelIdleTimeoutMs: number;
+  /**
+   * How often the worker may die under an execution without a turn or tool call finished in between. Default: 5.
+   */
+  maxTakeovers: number;
   /** Tokens that the model may write in one call. Default: what the provider allows. */
   maxOutputTokens?: number | undefined;
 }
@@ -47,6 +51,9 @@ export interface AgentDefinition {
   readonly description: string | null;
 }
 
+/** Also of executions that an older version began. */
+export const DEFAULT_MAX_TAKEOVERS = 5;
+
 const count = z.int('must be a whole number').positive('must be more than 0');
 
 const limitOptions = z.object({
@@ -55,6 +62,7 @@ const limitOptions = z.object({
   tokenBudget: count.nullable().default(null),
   modelRetries: z.int('must be a whole number').min(0, 'must be 0 or more').default(4),
   modelIdleTimeoutMs: milliseconds.default(120_000),
+  maxTakeovers: count.default(DEFAULT_MAX_TAKEOVERS),
   maxOutputTokens: count.optional(),
 });
 

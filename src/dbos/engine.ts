@@ -3,11 +3,11 @@ import { sql } from 'drizzle-orm';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { AGENT_EXECUTION, type WorkflowEngine } from '../../workflows/register-workflows.ts';
-import type { Database, Transaction } from '../db/database.ts';
+import type { Transaction } from '../db/database.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
-import type { DiscardSegment } from '../executions/hand-over.ts';
-import type { Stuck } from '../workers/sweeper.ts';
+import type { SegmentHealth } from '../workers/sweeper.ts';
 import { dbosLogger } from './dbos-logger.ts';
+import { discardSegment, findOrphanedSegments, findStuckSegments, workflowId } from './stuck-segments.ts';
 
 /**
  * Which shape the workflows have. It changes only when an old process could not run a new segment or the other way
@@ -20,8 +20,6 @@ const QUEUE = 'executions';
 const QUEUE_POLL_MS = 50;
 /** Segments that were told to stop get this long to write their end into DBOS's tables. */
 const LAST_STEP_MS = 500;
-/** A queued execution gets this long to show up in DBOS before it counts as stranded. */
-const STRANDED_AFTER_MS = 2000;
 
 export interface EngineOptions {
   databaseUrl: string;
@@ -38,8 +36,7 @@ export interface EngineOptions {
 /** The one place that knows DBOS: it starts, enqueues, finds and forgets the workflows of segments. */
 export interface Engine extends WorkflowEngine {
   readonly dispatch: Dispatch;
-  readonly discard: DiscardSegment;
-  readonly findStranded: (db: Database, limit: number) => Promise<Stuck[]>;
+  readonly segments: SegmentHealth;
   /** Begins to run segments; all workflows are registered by then. */
   launch(): Promise<void>;
   /**
@@ -84,8 +81,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       await enqueue(client, tx, executionId, segment);
       return () => undefined;
     },
-    discard: discardSegment,
-    findStranded,
+    segments: {
+      findStuck: (db, limit) => findStuckSegments(db, options.executorId, limit),
+      findOrphaned: findOrphanedSegments,
+      discard: discardSegment,
+    },
     launch: async () => {
       await registerQueue(client, options.concurrency);
       await DBOS.launch();
@@ -126,10 +126,6 @@ async function registerQueue(client: DBOSClient, concurrency: number): Promise<v
   });
 }
 
-function workflowId(executionId: string, segment: number): string {
-  return `${executionId}:${segment}`;
-}
-
 function start(logger: Logger, workflow: SegmentWorkflow, executionId: string, segment: number): void {
   const id = { workflowID: workflowId(executionId, segment), workflowIDReusePolicy: 'reject' } as const;
   // Within the promise: a process that has just begun to drain refuses it, which is no fault of the caller.
@@ -166,39 +162,4 @@ async function isQueueEmpty(tx: Transaction): Promise<boolean> {
   const { rowCount } = await tx.execute(sql`
     SELECT 1 FROM dbos.workflow_status WHERE queue_name = ${QUEUE} AND status = 'ENQUEUED' LIMIT 1`);
   return rowCount === 0;
-}
-
-/** Deletes a segment's workflow with everything that hangs on it; DBOS's other tables have no foreign key to it. */
-async function discardSegment(tx: Transaction, executionId: string, segment: number): Promise<void> {
-  const id = workflowId(executionId, segment);
-  for (const table of ['workflow_status', 'workflow_input', 'workflow_output', 'operation_outputs']) {
-    await tx.execute(
-      sql`DELETE FROM ${sql.identifier('dbos')}.${sql.identifier(table)} WHERE workflow_uuid = ${id}`,
-    );
-  }
-}
-
-/**
- * Queued executions whose segment has no workflow, an ended one, or one that belongs to a process without a lease.
- * At once when no worker is left of those that could have meant to start it: so after a crash of the only one.
- */
-async function findStranded(db: Database, limit: number): Promise<Stuck[]> {
-  const { rows } = await db.orm.execute<{ id: string; attempt: number; segment: number }>(sql`
-    SELECT e.id, e.attempt, e.segment
-    FROM outlast.workflow_executions e
-    LEFT JOIN dbos.workflow_status w ON w.workflow_uuid = e.id::text || ':' || e.segment
-    WHERE e.status = 'queued' AND e.segment > 0
-      AND (e.queued_at < clock_timestamp() - ${STRANDED_AFTER_MS} * interval '1 ms'
-        OR NOT EXISTS (SELECT 1 FROM outlast.workers k WHERE k.started_at <= e.queued_at))
-      AND (w.workflow_uuid IS NULL
-        OR w.status NOT IN ('ENQUEUED', 'DELAYED', 'PENDING')
-        OR (w.status = 'PENDING'
-          AND NOT EXISTS (SELECT 1 FROM outlast.workers k WHERE k.worker_id = w.executor_id)))
-    LIMIT ${limit}`);
-  return rows.map((row) => ({
-    executionId: row.id,
-    status: 'queued',
-    attempt: row.attempt,
-    segment: row.segment,
-  }));
 }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { type Database, transaction } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import type { Dispatch } from './dispatch.ts';
+import type { ExecutionMetrics } from './execution-metrics.ts';
 import { type DiscardSegment, handOver } from './hand-over.ts';
 import type { OwnedExecution } from './owned-execution.ts';
 import { OwnershipLost } from './ownership.ts';
@@ -9,21 +10,28 @@ import { OwnershipLost } from './ownership.ts';
 /** How long Postgres may be away while a process wants to end; then others find what it ran by its lease. */
 const PATIENCE_MS = 5000;
 
+interface HandOverDeps {
+  db: Database;
+  dispatch: Dispatch;
+  discard: DiscardSegment;
+  logger: Logger;
+  metrics: ExecutionMetrics;
+}
+
 /** Gives an execution of this process to whoever takes its next segment, because the process is about to end. */
-export async function handOverOwned(
-  db: Database,
-  engine: { dispatch: Dispatch; discard: DiscardSegment },
-  owned: OwnedExecution,
-  logger: Logger,
-): Promise<void> {
+export async function handOverOwned(deps: HandOverDeps, owned: OwnedExecution): Promise<void> {
+  const { db, dispatch, discard, logger, metrics } = deps;
   const { id, attempt, segment } = owned.claimed;
   const from = { executionId: id, status: 'running' as const, attempt, segment };
   try {
     const signal = AbortSignal.any([owned.signal, AbortSignal.timeout(PATIENCE_MS)]);
-    const launch = await untilReachable(signal, () =>
-      transaction(db, (tx) => handOver(tx, engine.dispatch, engine.discard, from, 'drained')),
+    const handed = await untilReachable(signal, () =>
+      transaction(db, (tx) => handOver(tx, dispatch, discard, from, 'drained')),
     );
-    if (launch !== undefined) logger.info({ executionId: id, attempt }, 'execution.drained');
+    if (handed !== undefined) {
+      metrics.attemptEnded('drained');
+      logger.info({ executionId: id, attempt }, 'execution.drained');
+    }
   } catch (error) {
     // Lost already, or a fault: a sweeper finds it when this worker's row is gone.
     if (!(error instanceof OwnershipLost))

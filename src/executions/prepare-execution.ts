@@ -1,7 +1,7 @@
 import { and, count, eq, isNotNull } from 'drizzle-orm';
 import type { Next } from '../../workflows/steps.ts';
 import { agentHash } from '../agents/agent-hash.ts';
-import type { AgentDefinition, AgentLimits } from '../agents/define-agent.ts';
+import { type AgentDefinition, type AgentLimits, DEFAULT_MAX_TAKEOVERS } from '../agents/define-agent.ts';
 import { describeAgent } from '../agents/describe-agent.ts';
 import type { AgentCatalog, AgentEntry } from '../agents/load-agents.ts';
 import type { ModelRegistry } from '../agents/model-registry.ts';
@@ -9,6 +9,7 @@ import type { Database, Transaction } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import { executionInputs, executionTurns } from '../db/schema.ts';
 import type { OwnedExecution } from './owned-execution.ts';
+import { checkTakeoverBudget } from './takeover-budget.ts';
 
 /** What a segment works with: the stored inputs, and the agent's code as this process has it. */
 export interface ExecutionPlan {
@@ -41,8 +42,11 @@ export async function prepareExecution(
   const { agent } = entry;
   return untilReachable(owned.signal, async () => {
     const inputs = await readInputs(deps.db, owned.claimed.id);
+    const plan = { agent, ...inputs };
+    const exhausted = await checkTakeoverBudget(deps.db.orm, owned.claimed, inputs.limits.maxTakeovers);
+    if (exhausted !== undefined) return { plan, next: exhausted };
     const turn = Math.max(1, await countTurns(deps.db, owned.claimed.id));
-    return { plan: { agent, ...inputs }, next: { do: 'model-turn', turn } };
+    return { plan, next: { do: 'model-turn', turn } };
   });
 }
 
@@ -73,7 +77,8 @@ async function readInputs(db: Database, executionId: string): Promise<Omit<Execu
     .from(executionInputs)
     .where(eq(executionInputs.executionId, executionId));
   if (inputs === undefined) throw new Error(`Execution ${executionId} has no inputs`);
-  return { limits: inputs.limits as AgentLimits, historyPosition: inputs.historyPosition };
+  const limits = { maxTakeovers: DEFAULT_MAX_TAKEOVERS, ...(inputs.limits as Omit<AgentLimits, 'maxTakeovers'>) };
+  return { limits, historyPosition: inputs.historyPosition };
 }
 
 async function countTurns(db: Database, executionId: string): Promise<number> {

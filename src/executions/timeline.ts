@@ -45,7 +45,7 @@ export async function readTimeline(db: Database, scope: Scope, id: string): Prom
     'repeatable read',
   );
   const entries = [
-    ...attempts.map(attemptEntry),
+    ...attempts.map((attempt) => attemptEntry(attempt, execution)),
     ...turns.flatMap((turn) => [turnEntry(turn, execution), ...retryEntries(turn)]),
     ...calls.map(toolEntry),
     ...suspensionEntries(attempts, execution),
@@ -54,7 +54,8 @@ export async function readTimeline(db: Database, scope: Scope, id: string): Prom
   return entries.sort(inOrder);
 }
 
-function attemptEntry(attempt: Attempt): TimelineEntry {
+function attemptEntry(attempt: Attempt, execution: Execution): TimelineEntry {
+  const failed = attempt.endReason === 'failed' ? { error: execution.error } : {};
   return {
     kind: 'attempt',
     name: `attempt ${attempt.attempt}`,
@@ -67,6 +68,7 @@ function attemptEntry(attempt: Attempt): TimelineEntry {
       host: attempt.host,
       segment: attempt.segment,
       endReason: attempt.endReason,
+      ...failed,
     },
   };
 }

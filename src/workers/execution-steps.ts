@@ -7,6 +7,7 @@ import type { Database } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import { claimExecution } from '../executions/claim-execution.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
+import type { ExecutionMetrics } from '../executions/execution-metrics.ts';
 import { failPlainly } from '../executions/fail-plainly.ts';
 import { finishExecution } from '../executions/finish-execution.ts';
 import { OwnedExecution } from '../executions/owned-execution.ts';
@@ -32,6 +33,7 @@ export interface StepDeps {
   /** Aborts when this process may claim nothing any more. */
   closing: AbortSignal;
   logger: Logger;
+  metrics: ExecutionMetrics;
 }
 
 const STOP = { do: 'stop' } as const;
@@ -114,18 +116,27 @@ async function finish(deps: StepDeps, ref: SegmentRef, outcome: Outcome): Promis
   owned.busySteps += 1;
   try {
     await finishExecution(deps, owned, outcome);
+    countOutcome(deps.metrics, outcome.status);
     logOutcome(deps.logger, ref, outcome);
   } catch (error) {
     if (isLoss(error, owned)) return;
     deps.logger.error({ ...ref, attempt: owned.claimed.attempt, err: error }, 'execution.finish-failed');
-    await failPlainly(deps.db, owned, deps.closing).catch((failure: unknown) => {
-      // Its own commit, unheard of, makes it lose the execution too.
-      if (!isLoss(failure, owned)) throw failure;
-    });
+    await failPlainly(deps.db, owned, deps.closing).then(
+      () => countOutcome(deps.metrics, 'failed'),
+      (failure: unknown) => {
+        // Its own commit, unheard of, makes it lose the execution too.
+        if (!isLoss(failure, owned)) throw failure;
+      },
+    );
     deps.logWriter.publish(owned.claimed.no, []);
   } finally {
     owned.busySteps -= 1;
   }
+}
+
+function countOutcome(metrics: ExecutionMetrics, status: Outcome['status']): void {
+  metrics.finished(status);
+  metrics.attemptEnded(status);
 }
 
 function logOutcome(logger: Logger, ref: SegmentRef, outcome: Outcome): void {

@@ -16,6 +16,11 @@ export class Slots {
     return this.#taken;
   }
 
+  /** How many more executions there is room for. */
+  get available(): number {
+    return this.#limit - this.#taken;
+  }
+
   /** Resolves when a slot is free, in the order of asking. */
   async take(): Promise<void> {
     if (this.hasFree) {

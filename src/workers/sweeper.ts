@@ -1,40 +1,30 @@
-import { and, eq, sql } from 'drizzle-orm';
-import type { Logger } from 'pino';
 import { type Database, transaction } from '../db/database.ts';
 import { isTransient } from '../db/errors.ts';
-import { workers } from '../db/schema.ts';
-import { isAlive } from '../embedded/processes.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
-import { type DiscardSegment, type EndReason, handOver } from '../executions/hand-over.ts';
-import { promoteNext } from '../executions/promote-next.ts';
+import type { ExecutionMetrics } from '../executions/execution-metrics.ts';
+import { findOwnerless } from '../executions/find-ownerless.ts';
+import { type DiscardSegment, handOver, type Stuck } from '../executions/hand-over.ts';
+import { findUnpromoted, promoteWaiting } from '../executions/promote-waiting.ts';
 import { pause } from '../pause.ts';
-import { holdThread } from '../threads/hold-thread.ts';
-import type { ProcessPlace } from './process-place.ts';
+import { type BuryOptions, buryDead } from './bury-dead.ts';
 
 /** Executions looked at in one pass of a healer; the next pass takes the rest. */
 const BATCH = 500;
+/** What is left over does no harm but take room: looked for in one of so many passes. */
+const ORPHANS_EVERY = 10;
 
-export interface SweeperOptions {
-  db: Database;
-  workerId: string;
-  place: ProcessPlace;
-  intervalMs: number;
-  deadAfterMs: number;
-  dispatch: Dispatch;
+/** What the engine that runs segments knows of those that went wrong. */
+export interface SegmentHealth {
+  findStuck: (db: Database, limit: number) => Promise<Stuck[]>;
+  findOrphaned: (db: Database, limit: number) => Promise<{ executionId: string; segment: number }[]>;
   discard: DiscardSegment;
-  /** Queued executions whose segment nobody will run; found by the engine that runs segments. */
-  findStranded: (db: Database, limit: number) => Promise<Stuck[]>;
-  /** Whether this worker has kept its own lease long enough to judge others. */
-  mayJudge(): boolean;
-  logger: Logger;
 }
 
-/** An execution that cannot go on by itself, and how it was when it was found. */
-export interface Stuck {
-  executionId: string;
-  status: 'running' | 'queued';
-  attempt: number;
-  segment: number;
+export interface SweeperOptions extends BuryOptions {
+  intervalMs: number;
+  dispatch: Dispatch;
+  segments: SegmentHealth;
+  metrics?: ExecutionMetrics;
 }
 
 /**
@@ -44,6 +34,7 @@ export interface Stuck {
 export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #stopped = new AbortController();
+  #passes = 0;
   #loop: Promise<void> | undefined;
 
   constructor(options: SweeperOptions) {
@@ -63,13 +54,17 @@ export class Sweeper {
 
   /** One pass over everything that may be stuck. */
   async sweep(): Promise<void> {
+    const { db, dispatch, segments, logger } = this.#options;
     try {
-      await this.#buryDead();
-      await this.#handOverAll(await findOwnerless(this.#options.db), 'crashed');
-      await this.#handOverAll(await this.#options.findStranded(this.#options.db, BATCH), 'crashed');
-      await this.#promoteWaiting();
+      await buryDead(this.#options);
+      await this.#handOverAll(await findOwnerless(db, BATCH));
+      await this.#handOverAll(await segments.findStuck(db, BATCH));
+      for (const threadNo of await findUnpromoted(db, BATCH)) {
+        await this.#heal({ threadNo }, () => promoteWaiting(db, dispatch, threadNo));
+      }
+      if (this.#passes++ % ORPHANS_EVERY === 0) await this.#discardOrphans();
     } catch (error) {
-      if (!isTransient(error)) this.#options.logger.error({ err: error }, 'sweeper.failed');
+      if (!isTransient(error)) logger.error({ err: error }, 'sweeper.failed');
     }
   }
 
@@ -81,48 +76,31 @@ export class Sweeper {
     }
   }
 
-  /** Deletes the rows of dead workers: from that commit on they can claim and write nothing. */
-  async #buryDead(): Promise<void> {
-    const others = await this.#options.db.orm.select().from(workers);
-    for (const worker of others) {
-      if (worker.workerId === this.#options.workerId) continue;
-      const isGone = await this.#isGone(worker);
-      if (!isGone && !this.#options.mayJudge()) continue;
-      const buried = await this.#options.db.orm
-        .delete(workers)
-        .where(and(eq(workers.workerId, worker.workerId), isGone ? undefined : this.#isSilent()))
-        .returning({ workerId: workers.workerId });
-      if (buried.length > 0) {
-        this.#options.logger.warn({ workerId: worker.workerId, host: worker.host }, 'worker.dead');
-      }
-    }
-  }
-
-  /** On the same boot and in the same pid namespace a process that is gone is dead at once. */
-  async #isGone(worker: typeof workers.$inferSelect): Promise<boolean> {
-    const { place } = this.#options;
-    const bootId = place.processStart.split('/')[0];
-    if (worker.bootId !== bootId || worker.pidNamespace !== place.pidNamespace) return false;
-    return !(await isAlive({ pid: worker.pid, born: worker.processStart }));
-  }
-
-  /** Judged by the database's clock, and never for a time in which Postgres itself was away. */
-  #isSilent() {
-    return sql`greatest(${workers.heartbeatAt}, pg_postmaster_start_time())
-      < clock_timestamp() - ${this.#options.deadAfterMs} * interval '1 ms'`;
-  }
-
-  async #handOverAll(stuck: Stuck[], reason: EndReason): Promise<void> {
-    const { db, dispatch, discard, logger } = this.#options;
+  async #handOverAll(stuck: Stuck[]): Promise<void> {
     for (const from of stuck) {
-      await this.#heal({ executionId: from.executionId }, async () => {
-        const launch = await transaction(db, (tx) => handOver(tx, dispatch, discard, from, reason));
-        if (launch === undefined) return;
-        launch();
-        const { executionId, status: was, attempt } = from;
-        logger.info({ executionId, was, attempt }, 'execution.handed-over');
-      });
+      await this.#heal({ executionId: from.executionId }, () => this.#handOver(from));
     }
+  }
+
+  async #handOver(from: Stuck): Promise<void> {
+    const { db, dispatch, segments, logger, metrics } = this.#options;
+    const handed = await transaction(db, (tx) => handOver(tx, dispatch, segments.discard, from, 'crashed'));
+    if (handed === undefined) return;
+    handed.launch();
+    if (handed.endReason !== undefined) metrics?.attemptEnded(handed.endReason);
+    const { executionId, status: was, attempt } = from;
+    logger.info({ executionId, was, attempt, endReason: handed.endReason }, 'execution.handed-over');
+  }
+
+  async #discardOrphans(): Promise<void> {
+    const { db, segments, logger } = this.#options;
+    const orphans = await segments.findOrphaned(db, BATCH);
+    for (const { executionId, segment } of orphans) {
+      await this.#heal({ executionId }, () =>
+        transaction(db, (tx) => segments.discard(tx, executionId, segment)),
+      );
+    }
+    if (orphans.length > 0) logger.info({ count: orphans.length }, 'sweeper.orphans-discarded');
   }
 
   /** One that cannot be healed must not keep the others stuck. */
@@ -134,48 +112,4 @@ export class Sweeper {
       this.#options.logger.error({ ...what, err: error }, 'sweeper.failed');
     }
   }
-
-  /** A thread whose active execution is final, and whose next one was not promoted. */
-  async #promoteWaiting(): Promise<void> {
-    const { db, dispatch } = this.#options;
-    for (const threadNo of await findUnpromoted(db)) {
-      await this.#heal({ threadNo }, async () => {
-        const launch = await transaction(db, async (tx) => {
-          await holdThread(tx, threadNo);
-          const isFree = await tx.execute(sql`
-            SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM outlast.workflow_executions
-              WHERE thread_no = ${threadNo} AND segment > 0
-                AND status NOT IN ('completed', 'failed', 'cancelled'))`);
-          return isFree.rowCount === 1 ? promoteNext(tx, dispatch, threadNo) : undefined;
-        });
-        launch?.();
-      });
-    }
-  }
-}
-
-/** Running executions whose worker has no row. */
-async function findOwnerless(db: Database): Promise<Stuck[]> {
-  const { rows } = await db.orm.execute<{ id: string; attempt: number; segment: number }>(sql`
-    SELECT e.id, e.attempt, e.segment FROM outlast.workflow_executions e
-    WHERE e.status = 'running'
-      AND NOT EXISTS (SELECT 1 FROM outlast.workers w WHERE w.worker_id = e.worker_id)
-    LIMIT ${BATCH}`);
-  return rows.map((row) => ({
-    executionId: row.id,
-    status: 'running',
-    attempt: row.attempt,
-    segment: row.segment,
-  }));
-}
-
-async function findUnpromoted(db: Database): Promise<number[]> {
-  const { rows } = await db.orm.execute<{ thread_no: string }>(sql`
-    SELECT DISTINCT waiting.thread_no FROM outlast.workflow_executions waiting
-    WHERE waiting.status = 'queued' AND waiting.segment = 0
-      AND NOT EXISTS (SELECT 1 FROM outlast.workflow_executions active
-        WHERE active.thread_no = waiting.thread_no AND active.segment > 0
-          AND active.status NOT IN ('completed', 'failed', 'cancelled'))
-    LIMIT ${BATCH}`);
-  return rows.map((row) => Number(row.thread_no));
 }

@@ -39,6 +39,7 @@ test('defaults are filled in', () => {
       tokenBudget: null,
       modelRetries: 4,
       modelIdleTimeoutMs: 120_000,
+      maxTakeovers: 5,
     },
     description: null,
   });

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../src/db/database.ts';
-import { type Stuck, Sweeper, type SweeperOptions } from '../../src/workers/sweeper.ts';
+import type { Stuck } from '../../src/executions/hand-over.ts';
+import { type SegmentHealth, Sweeper, type SweeperOptions } from '../../src/workers/sweeper.ts';
 import {
   claim,
   createIn,
@@ -43,12 +44,20 @@ function makeSweeper(options: Partial<SweeperOptions> = {}): Sweeper {
     intervalMs: 60_000,
     deadAfterMs: DEAD_AFTER_MS,
     dispatch: recorded.dispatch,
-    discard: async () => undefined,
-    findStranded: async () => [],
+    segments: healthy(),
     mayJudge: () => true,
     logger: silentLog,
     ...options,
   });
+}
+
+function healthy(health: Partial<SegmentHealth> = {}): SegmentHealth {
+  return {
+    findStuck: async () => [],
+    findOrphaned: async () => [],
+    discard: async () => undefined,
+    ...health,
+  };
 }
 
 async function findUnstarted(): Promise<Stuck[]> {
@@ -70,7 +79,7 @@ test('an execution whose creator died between its commit and its start is starte
   const id = await createIn(db, undefined, {
     dispatch: async () => () => undefined,
   });
-  await makeSweeper({ findStranded: findUnstarted }).sweep();
+  await makeSweeper({ segments: healthy({ findStuck: findUnstarted }) }).sweep();
   expect(recorded.launched).toEqual([`${id}:2`]);
   expect(await claim(db, await insertWorker(db), id, 2)).toMatchObject({ attempt: 2, lastSeq: 0 });
 });

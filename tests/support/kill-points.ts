@@ -23,6 +23,8 @@ export interface KillPoint {
   nth?: number;
   /** Statements that match are never sent. */
   hold?: string;
+  /** Default: SIGKILL. A process that is stopped goes on at SIGCONT, as if nothing had happened. */
+  signal?: 'SIGKILL' | 'SIGSTOP';
 }
 
 const file = join(process.env['OUTLAST_DATA_DIR'] ?? '', 'kill-point.json');
@@ -42,7 +44,7 @@ function armed(): KillPoint | undefined {
 
 function die(): void {
   fs.rmSync(file, { force: true });
-  process.kill(process.pid, 'SIGKILL');
+  process.kill(process.pid, point?.signal ?? 'SIGKILL');
 }
 
 /** The moment at which to die if this event is the one, else undefined. */

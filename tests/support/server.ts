@@ -38,6 +38,8 @@ export interface TestServerOptions {
   databaseUrl?: string | null;
   /** Options for Node itself, such as a module to load first. */
   nodeArgs?: string[];
+  /** Another copy of this project to run. */
+  cwd?: string;
 }
 
 /** Starts a server as `npm start` does, with its own database unless one is given. */
@@ -46,7 +48,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   const databaseUrl = options.databaseUrl ?? database?.url ?? '';
   const dataDir = await makeTestFolder();
   const env = { ...options.env, DATABASE_URL: databaseUrl, OUTLAST_DATA_DIR: dataDir };
-  let running = await launch(env, options.nodeArgs);
+  let running = await launch(env, options);
   const { url } = running;
   const exited = async () => {
     const { child } = running;
@@ -70,7 +72,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     kill: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),
     start: async () => {
-      running = await launch({ ...env, PORT: new URL(url).port }, options.nodeArgs);
+      running = await launch({ ...env, PORT: new URL(url).port }, options);
     },
     dispose: async () => {
       await end('SIGKILL');
@@ -91,10 +93,13 @@ function bareEnvironment(): Record<string, string> {
   return { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' };
 }
 
-async function launch(env: Record<string, string>, nodeArgs: string[] = []): Promise<Launched> {
+async function launch(
+  env: Record<string, string>,
+  { nodeArgs = [], cwd = ROOT }: TestServerOptions,
+): Promise<Launched> {
   const args = [...nodeArgs, '--conditions=outlast-source', 'src/cli.ts', 'start'];
   const child = spawn(process.execPath, args, {
-    cwd: ROOT,
+    cwd,
     env: { ...bareEnvironment(), PORT: '0', LOG_FORMAT: 'json', LOG_LEVEL: 'info', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,0 +1,73 @@
+import { sql } from 'drizzle-orm';
+import { AGENT_EXECUTION } from '../../workflows/register-workflows.ts';
+import type { Database, Transaction } from '../db/database.ts';
+import type { Stuck } from '../executions/hand-over.ts';
+
+/** A queued execution gets this long to show up in DBOS before it counts as stranded. */
+const STRANDED_AFTER_MS = 2000;
+
+/** The workflow of a segment; each id is used once. */
+export function workflowId(executionId: string, segment: number): string {
+  return `${executionId}:${segment}`;
+}
+
+/**
+ * Executions whose segment nobody will run, or run on:
+ * queued, and the workflow is missing, has ended, or belongs to a process without a lease (at once when no worker is
+ * left of those that could have meant to start it: so after a crash of the only one);
+ * running at `workerId`, who asks, and the workflow is missing or has ended, in whatever way. Each worker looks after
+ * its own; those of the dead are found by their lease.
+ */
+export async function findStuckSegments(db: Database, workerId: string, limit: number): Promise<Stuck[]> {
+  const { rows } = await db.orm.execute<{
+    id: string;
+    status: 'queued' | 'running';
+    attempt: number;
+    segment: number;
+  }>(sql`
+    SELECT e.id, e.status, e.attempt, e.segment
+    FROM outlast.workflow_executions e
+    LEFT JOIN dbos.workflow_status w ON w.workflow_uuid = e.id::text || ':' || e.segment
+    WHERE e.segment > 0 AND (
+      (e.status = 'queued'
+        AND (e.queued_at < clock_timestamp() - ${STRANDED_AFTER_MS} * interval '1 ms'
+          OR NOT EXISTS (SELECT 1 FROM outlast.workers k WHERE k.started_at <= e.queued_at))
+        AND (w.workflow_uuid IS NULL
+          OR w.status NOT IN ('ENQUEUED', 'DELAYED', 'PENDING')
+          OR (w.status = 'PENDING'
+            AND NOT EXISTS (SELECT 1 FROM outlast.workers k WHERE k.worker_id = w.executor_id))))
+      OR (e.status = 'running' AND e.worker_id = ${workerId}
+        AND (w.workflow_uuid IS NULL OR w.status NOT IN ('ENQUEUED', 'DELAYED', 'PENDING'))))
+    LIMIT ${limit}`);
+  return rows.map(({ id, ...row }) => ({ executionId: id, ...row }));
+}
+
+/** Deletes a segment's workflow with everything that hangs on it; DBOS's other tables have no foreign key to it. */
+export async function discardSegment(tx: Transaction, executionId: string, segment: number): Promise<void> {
+  const id = workflowId(executionId, segment);
+  for (const table of ['workflow_status', 'workflow_input', 'workflow_output', 'operation_outputs']) {
+    await tx.execute(
+      sql`DELETE FROM ${sql.identifier('dbos')}.${sql.identifier(table)} WHERE workflow_uuid = ${id}`,
+    );
+  }
+}
+
+/**
+ * Workflows that are pending for ever: their process has no lease, and their execution is final or has a newer
+ * segment. A process that died between the two commits leaves them.
+ */
+export async function findOrphanedSegments(
+  db: Database,
+  limit: number,
+): Promise<{ executionId: string; segment: number }[]> {
+  const { rows } = await db.orm.execute<{ execution_id: string; segment: number }>(sql`
+    SELECT split_part(w.workflow_uuid, ':', 1) AS execution_id, split_part(w.workflow_uuid, ':', 2)::int AS segment
+    FROM dbos.workflow_status w
+    WHERE w.status = 'PENDING' AND w.name = ${AGENT_EXECUTION}
+      AND NOT EXISTS (SELECT 1 FROM outlast.workers k WHERE k.worker_id = w.executor_id)
+      AND NOT EXISTS (SELECT 1 FROM outlast.workflow_executions e
+        WHERE e.id = split_part(w.workflow_uuid, ':', 1)::uuid
+          AND e.segment = split_part(w.workflow_uuid, ':', 2)::int AND e.status IN ('queued', 'running'))
+    LIMIT ${limit}`);
+  return rows.map((row) => ({ executionId: row.execution_id, segment: row.segment }));
+}
