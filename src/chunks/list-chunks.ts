@@ -21,7 +21,10 @@ const PAGE_BYTES = 4 * 1024 * 1024;
 
 interface StoredRow extends LogRow {
   readonly [column: string]: unknown;
+  /** When its first chunk was committed, in whole milliseconds. */
   readonly at_ms: number;
+  /** Of a packed row: how much later than that each of its chunks was. */
+  readonly at_offsets: readonly number[] | null;
 }
 
 /** The chunks after `after`, at least one if there is any, at most `limit`. */
@@ -31,7 +34,9 @@ export async function listChunks(
   { after, limit }: { after: number; limit: number },
 ): Promise<LoggedChunk[]> {
   const rows = await readRows(db, executionNo, after, limit);
-  const lines = rows.flatMap((row) => linesAfter([row], after).map((line) => ({ line, at: row.at_ms })));
+  const lines = rows.flatMap((row) =>
+    linesAfter([row], after).map((line) => ({ line, at: timeOf(row, line.seq) })),
+  );
   return lines.slice(0, limit).map(({ line, at }) => ({
     seq: line.seq,
     attempt: line.attempt,
@@ -41,6 +46,10 @@ export async function listChunks(
   }));
 }
 
+function timeOf(row: StoredRow, seq: number): number {
+  return row.at_ms + (row.at_offsets?.[seq - row.seq] ?? 0);
+}
+
 async function readRows(
   db: Executor,
   executionNo: number,
@@ -48,8 +57,9 @@ async function readRows(
   limit: number,
 ): Promise<StoredRow[]> {
   const { rows } = await db.execute<StoredRow & Record<string, unknown>>(sql`
-    SELECT seq, n, attempt, turn, chunks, at_ms FROM (
-      SELECT seq, n, attempt, turn, chunks, extract(epoch FROM created_at)::float8 * 1000 AS at_ms,
+    SELECT seq, n, attempt, turn, chunks, at_ms, at_offsets FROM (
+      SELECT seq, n, attempt, turn, chunks, at_offsets,
+             floor(extract(epoch FROM created_at) * 1000)::float8 AS at_ms,
              sum(octet_length(chunks)) OVER (ORDER BY seq) - octet_length(chunks) AS bytes_before
       FROM outlast.stream_chunks
       WHERE execution_no = ${executionNo} AND seq <= ${after + limit}

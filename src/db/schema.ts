@@ -109,7 +109,9 @@ export const workflowExecutions = outlast.table(
     activeMs: bigint('active_ms', { mode: 'number' }).notNull().default(0),
     lastSeq: integer('last_seq'),
     metadata: json('metadata').$type<Record<string, unknown>>().notNull().default(sql`'{}'::json`),
+    logPackedAt: time('log_packed_at'),
     logExpiredAt: time('log_expired_at'),
+    logRemovedAt: time('log_removed_at'),
     createdAt: createdAt(),
     queuedAt: time('queued_at').notNull().defaultNow(),
     startedAt: time('started_at'),
@@ -132,6 +134,16 @@ export const workflowExecutions = outlast.table(
     index('workflow_executions_live_idx')
       .on(t.status, t.workerId)
       .where(sql`status NOT IN ('completed', 'failed', 'cancelled')`),
+    // What is left to do for each log; what is done is in none of them, so that an idle look costs nothing.
+    index('workflow_executions_unpacked_idx')
+      .on(t.finishedAt, t.no)
+      .where(sql`finished_at IS NOT NULL AND log_packed_at IS NULL AND log_expired_at IS NULL`),
+    index('workflow_executions_kept_idx')
+      .on(t.finishedAt, t.no)
+      .where(sql`finished_at IS NOT NULL AND log_expired_at IS NULL`),
+    index('workflow_executions_unremoved_idx')
+      .on(t.logExpiredAt, t.no)
+      .where(sql`log_expired_at IS NOT NULL AND log_removed_at IS NULL`),
     check(
       'workflow_executions_status_check',
       sql`${t.status} IN ('queued', 'running', 'suspended', 'completed', 'failed', 'cancelled')`,
@@ -145,6 +157,12 @@ export const workflowExecutions = outlast.table(
       'workflow_executions_final_check',
       sql`(${t.status} IN ('completed', 'failed', 'cancelled')) = (${t.finishedAt} IS NOT NULL)
         AND (${t.finishedAt} IS NOT NULL) = (${t.lastSeq} IS NOT NULL)`,
+    ),
+    // Only final logs are packed or expire, and only expired ones are removed.
+    check(
+      'workflow_executions_log_check',
+      sql`(${t.finishedAt} IS NOT NULL OR (${t.logPackedAt} IS NULL AND ${t.logExpiredAt} IS NULL))
+        AND (${t.logExpiredAt} IS NOT NULL OR ${t.logRemovedAt} IS NULL)`,
     ),
     check('workflow_executions_worker_check', sql`(${t.status} = 'running') = (${t.workerId} IS NOT NULL)`),
     check('workflow_executions_error_check', sql`(${t.status} = 'failed') = (${t.errorCode} IS NOT NULL)`),
@@ -165,6 +183,8 @@ export const workflowExecutions = outlast.table(
  * The durable log: one row holds the neighbours that one execution had in one flush and turn, joined by
  * newlines; `seq` is that of its first chunk, `n` how many there are. No foreign key and no second index:
  * they would cost a third of the rate. `outlast.stream_chunk_lines` shows a line a chunk.
+ * A packed row has many of these joined: `at_offsets` keeps the time of each of its chunks, in milliseconds since
+ * the row's own. Without it all chunks of a row came at `created_at`.
  */
 export const streamChunks = outlast.table(
   'stream_chunks',
@@ -177,6 +197,7 @@ export const streamChunks = outlast.table(
     turn: integer('turn').notNull(),
     tenantId: tenantId(),
     chunks: text('chunks').notNull(),
+    atOffsets: integer('at_offsets').array(),
   },
   (t) => [
     primaryKey({ name: 'stream_chunks_pkey', columns: [t.executionNo, t.seq] }),

@@ -6,6 +6,7 @@ import { sqlState } from '../db/errors.ts';
 import { idempotencyKeys } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
+import { KEY_LIFETIME } from '../retention/remove-idempotency-keys.ts';
 import { canonicalJson } from './json-content.ts';
 
 /** A request that may name a key, and what makes it the same as another. */
@@ -30,7 +31,6 @@ export interface Outcome extends Omit<Effect, 'afterCommit'> {
   replayed: boolean;
 }
 
-const LIFETIME = sql.raw(`interval '24 hours'`);
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /** The headers of routes that honour a key. */
@@ -91,7 +91,7 @@ async function insertKey(tx: Transaction, scope: Scope, key: string, requestHash
   try {
     await tx
       .delete(idempotencyKeys)
-      .where(and(ofKey(scope, key), sql`${idempotencyKeys.createdAt} < clock_timestamp() - ${LIFETIME}`));
+      .where(and(ofKey(scope, key), sql`${idempotencyKeys.createdAt} < clock_timestamp() - ${KEY_LIFETIME}`));
     const inserted = await tx
       .insert(idempotencyKeys)
       .values({ ...scope, key, requestHash })
