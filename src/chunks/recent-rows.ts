@@ -12,7 +12,7 @@ export interface Follower {
    * after `ms`.
    */
   news(ms: number): Promise<boolean>;
-  /** The table has nothing after `cursor`: what comes next is news, by whichever process. */
+  /** The table was looked at and has nothing after `cursor`: what comes next is news, by whichever process. */
   caughtUp(cursor: number): void;
   close(): void;
 }
@@ -57,7 +57,10 @@ export class RecentRows {
     if (followed === undefined) return;
     followed.committedAt = ageMs === null ? undefined : performance.now() - ageMs;
     for (const row of rows) keep(followed, row);
-    for (const reader of followed.readers) reader.rouse();
+    for (const reader of followed.readers) {
+      if (rows.length === 0) reader.hasChange = true;
+      reader.rouse();
+    }
   }
 
   /** Calls `listener` whenever somebody begins to read while nobody did. */
@@ -114,7 +117,7 @@ export class RecentRows {
         reader.cursor = cursor;
         const rows = rowsFrom(followed.rows, cursor);
         if (rows.length === 0) return rows;
-        // They reach to the newest row, so that whatever news there was is answered by them.
+        // They reach to the newest row, so that whatever news of rows there was is answered by them.
         reader.isFresh = false;
         if (followed.committedAt !== undefined)
           this.#onDelivery((performance.now() - followed.committedAt) / 1000);
@@ -123,7 +126,8 @@ export class RecentRows {
       news: (ms) => reader.news(ms),
       caughtUp: (cursor) => {
         reader.cursor = cursor;
-        followed.tail = Math.max(followed.tail ?? 0, cursor);
+        reader.hasChange = false;
+        raiseTail(followed, cursor);
         // Said while the table was being read: what it told may be older.
         if (followed.heard > cursor) reader.rouse();
       },
@@ -145,6 +149,8 @@ export class RecentRows {
 class Reader {
   cursor = 0;
   isFresh = false;
+  /** Something other than rows is new: rows are no answer to that, only a look at the table. */
+  hasChange = false;
   readonly #signal: AbortSignal | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerMs = 0;
@@ -160,7 +166,7 @@ class Reader {
   }
 
   async news(ms: number): Promise<boolean> {
-    if (!this.isFresh && this.#signal?.aborted !== true) {
+    if (!this.isFresh && !this.hasChange && this.#signal?.aborted !== true) {
       this.#startTimer(ms);
       const byNews = await new Promise<boolean>((resolve) => {
         this.#wake = resolve;
@@ -198,6 +204,13 @@ class Reader {
 
 function newlyFollowed(): Followed {
   return { tail: undefined, heard: 0, committedAt: undefined, rows: [], size: 0, readers: new Set() };
+}
+
+/** A reader has found more than memory was told of: nobody will tell the others, who wait for it as well. */
+function raiseTail(followed: Followed, seq: number): void {
+  if (followed.tail !== undefined && seq <= followed.tail) return;
+  followed.tail = seq;
+  for (const reader of followed.readers) if (reader.cursor < seq) reader.rouse();
 }
 
 function keep(followed: Followed, row: LogRow): void {

@@ -37,6 +37,7 @@ export async function waitForExecution(
     while (!isSettled(head) && !signal.aborted && performance.now() < deadline) {
       await newsOfStatus(follower, head.lastSeq, Math.min(deadline, performance.now() + pollMs), signal);
       head = await readLogHead(deps.db.orm, scope, id);
+      follower.caughtUp(head.lastSeq);
     }
   } finally {
     follower.close();

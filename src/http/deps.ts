@@ -24,4 +24,6 @@ export interface HttpDeps {
   readonly version: { readonly version: string; readonly node: string; readonly applicationVersion: string };
   /** Milliseconds without a row after which a stream sends a sign of life. Default: 10000. */
   readonly keepAliveMs?: number;
+  /** Milliseconds without news after which a stream looks at the table by itself. Default: 10000. */
+  readonly pollMs?: number;
 }

@@ -32,7 +32,7 @@ describe('an open stream', () => {
   let url: string;
 
   beforeEach(async () => {
-    server = await serveAlone({ keepAliveMs: 20 });
+    server = await serveAlone({ keepAliveMs: 20, pollMs: 200 });
     execution = await insertRunning(server.db);
     url = `${server.url}/executions/${execution.id}/stream`;
   });

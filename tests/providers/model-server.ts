@@ -75,7 +75,8 @@ function finished(server: TestServer, id: string): Promise<ExecutionRecord> {
   );
 }
 
-function textOf({ message }: ExecutionRecord): string {
+/** The texts of the message in one. */
+export function textOf({ message }: ExecutionRecord): string {
   const parts = (message?.parts ?? []) as { type: string; text?: string }[];
   return parts.flatMap(({ type, text }) => (type === 'text' && text !== undefined ? [text] : [])).join('');
 }

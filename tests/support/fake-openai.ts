@@ -75,7 +75,8 @@ type Part = { delta: object } | { finish: string } | { raw: string } | { usage: 
 
 const HEAD = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'test' };
 
-function toEvent(part: Part): string {
+/** A part as it goes over the wire. */
+export function toEvent(part: Part): string {
   if ('raw' in part) return part.raw;
   if ('usage' in part) return `data: ${JSON.stringify({ ...HEAD, choices: [], usage: part.usage })}\n\n`;
   const delta = 'delta' in part ? part.delta : {};

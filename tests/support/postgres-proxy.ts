@@ -8,13 +8,18 @@ export interface PostgresProxy {
   /** Breaks all connections and takes no new ones. */
   cut(): void;
   restore(): void;
+  /** Holds back all bytes, both ways, and breaks nothing: what a Postgres that has stopped looks like. */
+  stall(): void;
+  /** Lets the bytes go on. */
+  resume(): void;
   close(): Promise<void>;
 }
 
 export async function openPostgresProxy(databaseUrl: string): Promise<PostgresProxy> {
   const target = new URL(databaseUrl);
-  const sockets = new Set<Socket>();
+  const sockets = new Map<Socket, Socket>();
   let isCut = false;
+  let isStalled = false;
   const server = createServer((socket) => {
     if (isCut) return void socket.destroy();
     const upstream = connect(Number(target.port), target.hostname);
@@ -22,13 +27,13 @@ export async function openPostgresProxy(databaseUrl: string): Promise<PostgresPr
       [socket, upstream],
       [upstream, socket],
     ] as const) {
-      sockets.add(one);
+      sockets.set(one, other);
       one.on('error', () => undefined);
       one.on('close', () => {
         sockets.delete(one);
         other.destroy();
       });
-      one.pipe(other);
+      if (!isStalled) one.pipe(other);
     }
   });
   server.listen(0, '127.0.0.1');
@@ -37,7 +42,7 @@ export async function openPostgresProxy(databaseUrl: string): Promise<PostgresPr
   url.hostname = '127.0.0.1';
   url.port = String((server.address() as AddressInfo).port);
   const breakAll = () => {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets.keys()) socket.destroy();
   };
   return {
     url: url.href,
@@ -47,6 +52,14 @@ export async function openPostgresProxy(databaseUrl: string): Promise<PostgresPr
     },
     restore: () => {
       isCut = false;
+    },
+    stall: () => {
+      isStalled = true;
+      for (const [one, other] of sockets) one.unpipe(other);
+    },
+    resume: () => {
+      isStalled = false;
+      for (const [one, other] of sockets) one.pipe(other);
     },
     close: async () => {
       breakAll();

@@ -13,6 +13,7 @@ export interface StreamDeps {
   readonly db: Database;
   readonly recentRows: RecentRows;
   readonly keepAliveMs?: number;
+  readonly pollMs?: number;
 }
 
 export interface StreamOptions {
@@ -97,11 +98,14 @@ async function* frames(
     isSuspended = await waitsForPerson(deps.db, scope, head.executionId, cursor);
     return isSuspended;
   };
-  const stops = untilSuspended ? { isEnough } : {};
+  const more = {
+    ...(untilSuspended ? { isEnough } : {}),
+    ...(deps.pollMs === undefined ? {} : { pollMs: deps.pollMs }),
+  };
   for await (const stretch of readLog(deps.db, deps.recentRows, head.executionNo, {
     after,
     signal,
-    ...stops,
+    ...more,
   })) {
     yield framing.rows(stretch);
   }
