@@ -1,28 +1,46 @@
 /**
- * `npm run bench`, or `npm run bench -- first-chunk log`: measures what is promised about speed, each beside what
- * it is compared with, in one run. A run of all scenarios is kept in `results/`.
+ * `npm run bench`, or `npm run bench -- log first-chunk`: measures what is promised about speed, each beside what it
+ * is compared with, in one run. `log` stands for all scenarios whose names begin with it. What was measured is kept
+ * in `results/`, by day.
  */
 import { startTestPostgres } from '../tests/support/postgres.ts';
 import { firstChunk } from './first-chunk/first-chunk.ts';
-import { log } from './log/log.ts';
+import { logFanOut } from './log/fan-out.ts';
+import { logLive } from './log/live.ts';
+import { logSaturate } from './log/saturation.ts';
+import { logSlowDisk } from './log/slow-disk.ts';
+import { logWriters } from './log/writers.ts';
 import { memory } from './memory/memory.ts';
-import { replay } from './replay/replay.ts';
+import { logReplay } from './replay/replay.ts';
+import { keepResult } from './report/keep-result.ts';
 import { describeMachine } from './report/machine.ts';
 import { renderFindings } from './report/render.ts';
-import { type Findings, isMet, type Scenario } from './report/scenario.ts';
-import { writeResults } from './report/write-results.ts';
+import { type Findings, type Goal, isMet, type Scenario } from './report/scenario.ts';
+import { retention } from './retention/retention.ts';
 
-const SCENARIOS: readonly Scenario[] = [firstChunk, log, replay, memory];
+const SCENARIOS: readonly Scenario[] = [
+  firstChunk,
+  logLive,
+  logWriters,
+  logSaturate,
+  logFanOut,
+  logSlowDisk,
+  logReplay,
+  memory,
+  retention,
+];
 
+const names = SCENARIOS.map(({ name }) => name);
 const asked = process.argv.slice(2);
-const unknown = asked.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
+const unknown = asked.filter((part) => !names.some((name) => belongsTo(name, part)));
 if (unknown.length > 0) {
-  console.error(
-    `There is no scenario ${unknown.join(', ')}; there are: ${SCENARIOS.map((s) => s.name).join(', ')}`,
-  );
+  console.error(`There is no scenario ${unknown.join(', ')}; there are: ${names.join(', ')}`);
   process.exit(2);
 }
-const chosen = asked.length === 0 ? SCENARIOS : SCENARIOS.filter((scenario) => asked.includes(scenario.name));
+const chosen =
+  asked.length === 0
+    ? SCENARIOS
+    : SCENARIOS.filter(({ name }) => asked.some((part) => belongsTo(name, part)));
 const started: (() => unknown)[] = [];
 const postgres = await startTestPostgres();
 let isStopped = false;
@@ -45,17 +63,21 @@ try {
 
 async function run(scenarios: readonly Scenario[]): Promise<void> {
   const machine = await describeMachine(postgres.url);
-  const findings = new Map<string, Findings>();
+  const goals: Goal[] = [];
   for (const scenario of scenarios) {
     const found = await measure(scenario);
-    findings.set(scenario.name, found);
     console.log(`\n${renderFindings(found)}\n`);
+    console.log(`Kept in ${await keepResult(machine, { name: scenario.name, found }, names)}`);
+    goals.push(...found.goals);
   }
-  const goals = [...findings.values()].flatMap((found) => found.goals);
   const met = goals.filter(isMet).length;
   console.log(`${met} of ${goals.length} goals met`);
-  if (scenarios.length === SCENARIOS.length) console.log(`Kept in ${await writeResults(machine, findings)}`);
   if (met < goals.length) process.exitCode = 1;
+}
+
+/** `log` is all of `log-live`, `log-replay` and so on. */
+function belongsTo(name: string, asked: string): boolean {
+  return name === asked || name.startsWith(`${asked}-`);
 }
 
 async function measure({ name, measure }: Scenario): Promise<Findings> {

@@ -1,16 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startServer, type TestServer } from '../../tests/support/server.ts';
-import { waitFor } from '../../tests/support/wait-for.ts';
 import { TimingClient } from '../first-chunk/time-to-content.ts';
 import type { BenchContext, Findings, Line, Scenario } from '../report/scenario.ts';
 import { slope } from '../stats/percentile.ts';
+import { REPORTING, readMemory } from './read-memory.ts';
 
 const EXECUTIONS = 2000;
 const SAMPLE_EVERY = 250;
 const WARM_AFTER = 500;
 const CONCURRENCY = 4;
 const INPUT = 'say hi';
-const PRELOAD = new URL('report-heap.ts', import.meta.url).href;
 /** For what ends a moment after the answer does. */
 const SETTLE_MS = 500;
 const MB = 1024 ** 2;
@@ -25,7 +24,7 @@ interface Sample {
 export const memory: Scenario = { name: 'memory', measure };
 
 async function measure({ progress, defer }: BenchContext): Promise<Findings> {
-  const server = await startServer({ env: { NODE_OPTIONS: `--import=${PRELOAD}` } });
+  const server = await startServer({ env: REPORTING });
   defer(() => server.dispose());
   const samples = [await sample(server, 0)];
   for (let done = SAMPLE_EVERY; done <= EXECUTIONS; done += SAMPLE_EVERY) {
@@ -50,17 +49,8 @@ async function execute(url: string, times: number): Promise<void> {
 
 async function sample(server: TestServer, executions: number): Promise<Sample> {
   await delay(SETTLE_MS);
-  const printed = reports(server).length;
-  process.kill(server.pid, 'SIGUSR2');
-  await waitFor(() => reports(server).length > printed, { describe: 'a report of the heap' });
-  const { memory } = JSON.parse(reports(server).at(-1) ?? '') as {
-    memory: { heapUsed: number; rss: number };
-  };
-  return { executions, heapMb: memory.heapUsed / MB, rssMb: memory.rss / MB };
-}
-
-function reports(server: TestServer): string[] {
-  return server.log().match(/^\{"memory":.*\}$/gm) ?? [];
+  const { heapUsed, rss } = await readMemory(server);
+  return { executions, heapMb: heapUsed / MB, rssMb: rss / MB };
 }
 
 function describe(samples: readonly Sample[]): Findings {

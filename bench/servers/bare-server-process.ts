@@ -3,6 +3,7 @@ import { once } from 'node:events';
 
 export interface BareServerProcess {
   readonly url: string;
+  readonly pid: number;
   kill(): void;
 }
 
@@ -19,5 +20,9 @@ export async function startBareServer(
   const ended = once(child, 'exit').then(() => Promise.reject(new Error(`${file} ended before it listened`)));
   ended.catch(() => undefined);
   const [port] = (await Promise.race([once(child.stdout, 'data'), ended])) as [Buffer];
-  return { url: `http://127.0.0.1:${port.toString().trim()}`, kill: () => void child.kill('SIGKILL') };
+  return {
+    url: `http://127.0.0.1:${port.toString().trim()}`,
+    pid: child.pid ?? 0,
+    kill: () => void child.kill('SIGKILL'),
+  };
 }
