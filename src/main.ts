@@ -64,12 +64,7 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
   const agents = await loadAgents({ dir: config.OUTLAST_AGENTS_DIR, importModule: registerAgentLoader() });
   const { url, notices } = await findDatabase(config, logger, closers);
   await migrate(url, [migrateDbos]);
-  const db = openDatabase({
-    url,
-    poolSize: config.DATABASE_POOL_SIZE,
-    idleTransactionMs: idleTransactionMs(config),
-    onError: (error) => logger.warn({ err: error }, 'database.connection-lost'),
-  });
+  const db = openPool(config, logger, url, config.DATABASE_POOL_SIZE);
   closers.push(() => db.close());
   const metrics = createMetrics();
   metrics.observeProcess();
@@ -150,7 +145,7 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
   const executions = new OwnedExecutions((owned) =>
     handOverOwned({ db, dispatch, discard: segments.discard, logger, metrics: metrics.executions }, owned),
   );
-  const worker = makeWorker(config, logger, db, workerId, place, () => {
+  const worker = makeWorker(inputs, workerId, place, () => {
     executions.loseAll(new OwnershipLost('The lease of this worker is lost'));
     process.exit(1);
   });
@@ -183,14 +178,15 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
   return { engine, executions, closing };
 }
 
+/** Its lease has a connection of its own: it must not wait behind the work of a busy pool. */
 function makeWorker(
-  config: Config,
-  logger: Logger,
-  db: Database,
+  { config, logger, url, closers }: WorkerInputs,
   workerId: string,
   place: ProcessPlace,
   onLost: () => void,
 ): Worker {
+  const db = openPool(config, logger, url, 1);
+  closers.push(() => db.close());
   return new Worker({
     db,
     workerId,
@@ -293,6 +289,15 @@ async function closeAll(closers: Closers, logger: Logger): Promise<void> {
   for (const close of closers.splice(0).reverse()) {
     await close().catch((error: unknown) => logger.error({ err: error }, 'server.close-failed'));
   }
+}
+
+function openPool(config: Config, logger: Logger, url: string, poolSize: number): Database {
+  return openDatabase({
+    url,
+    poolSize,
+    idleTransactionMs: idleTransactionMs(config),
+    onError: (error) => logger.warn({ err: error }, 'database.connection-lost'),
+  });
 }
 
 /** Below the lease time, so that a process that is frozen inside a transaction does not block its own takeover. */

@@ -2,9 +2,9 @@ import { type Database, runQuery } from '../db/database.ts';
 import { isTransient } from '../db/errors.ts';
 import { pause } from '../pause.ts';
 import { isFinal } from './chunk.ts';
-import { readPage } from './read-rows.ts';
+import { LARGE_PAGE_BYTES, readPage } from './read-rows.ts';
 import type { Follower, RecentRows } from './recent-rows.ts';
-import { type LogRow, LogStretch } from './row.ts';
+import { type ChunkRun, LogStretch } from './row.ts';
 
 export interface ReadOptions {
   /** The seq of the last chunk that the reader has; 0 for none. */
@@ -25,6 +25,10 @@ export class LogGone extends Error {
 /** The process looks at the table for all its readers every second; a reader by itself only now and then. */
 const POLL_MS = 10_000;
 const RECONNECT_MS = 200;
+/** What a reader may hold that stands still; one that keeps up gets more at once. */
+const PAGE_BYTES = 64 * 1024;
+/** Who takes a page in less than this keeps up. */
+const KEEPS_UP_MS = 50;
 
 /**
  * Reads a log from `after` on, live: each later chunk once, in order, with the bytes that were committed
@@ -45,12 +49,15 @@ export async function* readLog(
     // Memory reaches to the newest row it was told of. Asking the table after each of its batches would be a query
     // for every reader and flush; news or the poll will say when there is more.
     let mayAskTable = true;
+    let pageBytes = PAGE_BYTES;
     for (let cursor = after; !signal.aborted; ) {
       const recent = follower.recent(cursor);
-      const rows =
-        recent.length > 0 || !mayAskTable ? recent : await readTable(db, executionNo, cursor, signal);
-      if (rows === undefined) continue;
-      if (rows.length === 0) {
+      const runs =
+        recent.length > 0 || !mayAskTable
+          ? recent
+          : await readTable(db, executionNo, cursor, pageBytes, signal);
+      if (runs === undefined) continue;
+      if (runs.length === 0) {
         if (mayAskTable) {
           follower.caughtUp(cursor);
           if ((await isEnough?.(cursor)) === true) return;
@@ -60,28 +67,32 @@ export async function* readLog(
         continue;
       }
       mayAskTable = recent.length === 0;
-      const stretch = new LogStretch(rows, cursor);
+      const stretch = new LogStretch(runs, cursor);
       cursor = stretch.lastSeq;
+      const givenAt = performance.now();
       yield stretch;
       if (isFinal(stretch.lastChunk)) return;
+      const keepsUp = performance.now() - givenAt < KEEPS_UP_MS;
+      pageBytes = keepsUp ? Math.min(2 * pageBytes, LARGE_PAGE_BYTES) : PAGE_BYTES;
     }
   } finally {
     follower.close();
   }
 }
 
-/** The rows after `cursor`; undefined, after a pause, while Postgres cannot be reached. */
+/** What comes after `cursor`; undefined, after a pause, while Postgres cannot be reached. */
 async function readTable(
   db: Database,
   executionNo: number,
   cursor: number,
+  bytes: number,
   signal: AbortSignal,
-): Promise<readonly LogRow[] | undefined> {
+): Promise<readonly ChunkRun[] | undefined> {
   try {
-    const rows = await readPage(db, executionNo, cursor);
-    const [first] = rows;
-    if (first !== undefined && first.seq > cursor + 1) throw new LogGone('The next rows were removed');
-    return rows;
+    const page = await readPage(db, executionNo, cursor, bytes);
+    if (page === undefined) return [];
+    if (page.seq > cursor + 1) throw new LogGone('The next rows were removed');
+    return [page];
   } catch (error) {
     if (!isTransient(error)) throw error;
     await pause(RECONNECT_MS, signal);

@@ -1,43 +1,55 @@
 import { sql } from 'drizzle-orm';
 import { type Database, type Executor, runQuery } from '../db/database.ts';
-import { type Chunk } from './chunk.ts';
-import { endOf, type LogRow, linesAfter } from './row.ts';
+import type { Chunk } from './chunk.ts';
+import { type ChunkRun, chunksAfter, endOf, type LogRow } from './row.ts';
 
-const PAGE_ROWS = 1000;
-/** What one reader may hold of a log: it may stand still with a page in hand. */
-const READER_PAGE_BYTES = 64 * 1024;
-const WHOLE_LOG_PAGE_BYTES = 512 * 1024;
+/** A page is not looked for in more rows than it is likely to hold: a chunk of one word has some 60 bytes. */
+const ROW_BYTES = 64;
+/** Of what is read at once when nobody waits for it with a page in hand. */
+export const LARGE_PAGE_BYTES = 512 * 1024;
 
 /*
  * Starts at the row with the greatest seq ≤ cursor + 1, which may hold the cursor in its middle. The window
  * bounds a page in bytes but always lets one row through; octet_length does not fetch what is stored out of line.
+ * The rows are joined by Postgres: taking 10,000 of them apart and together again here takes longer than the rest.
  */
 const PAGE = `
-SELECT seq, n, attempt, turn, chunks FROM (
-  SELECT seq, n, attempt, turn, chunks,
+SELECT min(seq) AS seq, sum(n)::int AS n, max(seq + n) AS next, string_agg(chunks, E'\\n' ORDER BY seq) AS chunks
+FROM (
+  SELECT seq, n, chunks,
          sum(octet_length(chunks)) OVER (ORDER BY seq) - octet_length(chunks) AS bytes_before
   FROM (
-    SELECT seq, n, attempt, turn, chunks FROM outlast.stream_chunks
+    SELECT seq, n, chunks FROM outlast.stream_chunks
     WHERE execution_no = $1
       AND seq >= coalesce((SELECT max(seq) FROM outlast.stream_chunks WHERE execution_no = $1 AND seq <= $2 + 1), 1)
-    ORDER BY seq LIMIT ${PAGE_ROWS}
+    ORDER BY seq LIMIT $4
   ) AS page
 ) AS bounded
 WHERE bytes_before < $3 AND seq + n - 1 > $2
-ORDER BY seq`;
+HAVING count(*) > 0`;
 
-/** The next rows after `cursor`, at least one if there is any, at most 1,000 or some `bytes`. */
+interface Page extends ChunkRun {
+  /** What comes after its last chunk. */
+  readonly next: number;
+}
+
+/** What comes after `cursor`, in one run: at least one row if there is any, at most some `bytes`. */
 export async function readPage(
   db: Database,
   executionNo: number,
   cursor: number,
-  bytes = READER_PAGE_BYTES,
-): Promise<LogRow[]> {
-  return runQuery<{ seq: number; n: number; attempt: number; turn: number; chunks: string }>(db, {
+  bytes: number,
+): Promise<ChunkRun | undefined> {
+  const query = {
     name: 'log-page',
     text: PAGE,
-    values: [executionNo, cursor, bytes],
-  });
+    values: [executionNo, cursor, bytes, Math.ceil(bytes / ROW_BYTES)],
+  };
+  const [page] = await runQuery<Page>(db, query);
+  if (page !== undefined && page.next !== page.seq + page.n) {
+    throw new Error(`The log of execution no ${executionNo} has a gap between ${page.seq} and ${page.next}`);
+  }
+  return page;
 }
 
 /** Every chunk of a log in order, parsed, and its last seq (0 when empty). */
@@ -47,11 +59,10 @@ export async function readWholeLog(
 ): Promise<{ chunks: Chunk[]; lastSeq: number }> {
   const chunks: Chunk[] = [];
   for (let lastSeq = 0; ; ) {
-    const rows = await readPage(db, executionNo, lastSeq, WHOLE_LOG_PAGE_BYTES);
-    const last = rows.at(-1);
-    if (last === undefined) return { chunks, lastSeq };
-    for (const line of linesAfter(rows, lastSeq)) chunks.push(JSON.parse(line.chunk) as Chunk);
-    lastSeq = endOf(last);
+    const page = await readPage(db, executionNo, lastSeq, LARGE_PAGE_BYTES);
+    if (page === undefined) return { chunks, lastSeq };
+    for (const { chunk } of chunksAfter(page, lastSeq)) chunks.push(JSON.parse(chunk) as Chunk);
+    lastSeq = endOf(page);
   }
 }
 

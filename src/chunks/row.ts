@@ -1,21 +1,29 @@
 import { type Chunk, serializeChunk } from './chunk.ts';
 import { coalesce } from './coalesce.ts';
 
-/** A row of `stream_chunks`: `n` neighbours from `seq` on, serialised and joined by newlines. */
-export interface LogRow {
+/** `n` neighbours of a log from `seq` on, serialised and joined by newlines. */
+export interface ChunkRun {
   readonly seq: number;
   readonly n: number;
-  readonly attempt: number;
-  readonly turn: number;
   readonly chunks: string;
 }
 
-/** One chunk of the log with its position: what a reader gets. */
-export interface LogLine {
-  readonly seq: number;
+/** A row of `stream_chunks`: a run of one attempt and turn. */
+export interface LogRow extends ChunkRun {
   readonly attempt: number;
   readonly turn: number;
+}
+
+/** One chunk of the log with its position: what a reader gets. */
+export interface ReadChunk {
+  readonly seq: number;
   readonly chunk: string;
+}
+
+/** The same with where it came from: what the table tells. */
+export interface LogLine extends ReadChunk {
+  readonly attempt: number;
+  readonly turn: number;
 }
 
 /** A chunk on its way into the log, with the turn that it belongs to. */
@@ -45,42 +53,45 @@ export function endOf(row: { seq: number; n: number }): number {
   return row.seq + row.n - 1;
 }
 
-/** A reader's next stretch of a log: whole rows, of which what comes after `after` counts. Iterates its lines. */
-export class LogStretch implements Iterable<LogLine> {
-  readonly rows: readonly LogRow[];
+/** What a reader gets next of a log: whole runs, of which what comes after `after` counts. Iterates the chunks. */
+export class LogStretch implements Iterable<ReadChunk> {
+  readonly runs: readonly ChunkRun[];
   readonly after: number;
 
-  constructor(rows: readonly LogRow[], after: number) {
-    this.rows = rows;
+  constructor(runs: readonly ChunkRun[], after: number) {
+    this.runs = runs;
     this.after = after;
   }
 
   get lastSeq(): number {
-    const last = this.rows.at(-1);
+    const last = this.runs.at(-1);
     return last === undefined ? this.after : endOf(last);
   }
 
   /** The serialised chunk that it ends with. */
   get lastChunk(): string {
-    const { chunks } = this.rows.at(-1) ?? { chunks: '' };
+    const { chunks } = this.runs.at(-1) ?? { chunks: '' };
     return chunks.slice(chunks.lastIndexOf('\n') + 1);
   }
 
-  [Symbol.iterator](): Iterator<LogLine> {
-    return linesAfter(this.rows, this.after)[Symbol.iterator]();
+  *[Symbol.iterator](): Iterator<ReadChunk> {
+    for (const run of this.runs) yield* chunksAfter(run, this.after);
   }
+}
+
+/** The chunks of a run that come after `cursor`. */
+export function chunksAfter({ seq, chunks }: ChunkRun, cursor: number): ReadChunk[] {
+  const skip = Math.max(0, cursor + 1 - seq);
+  return chunks
+    .split('\n')
+    .slice(skip)
+    .map((chunk, i) => ({ seq: seq + skip + i, chunk }));
 }
 
 /** The lines of `rows` that come after `cursor`. */
 export function linesAfter(rows: readonly LogRow[], cursor: number): LogLine[] {
   return rows.flatMap((row) => {
-    const lines = row.chunks.split('\n');
-    const skip = Math.max(0, cursor + 1 - row.seq);
-    return lines.slice(skip).map((chunk, i) => ({
-      seq: row.seq + skip + i,
-      attempt: row.attempt,
-      turn: row.turn,
-      chunk,
-    }));
+    const { attempt, turn } = row;
+    return chunksAfter(row, cursor).map(({ seq, chunk }) => ({ seq, attempt, turn, chunk }));
   });
 }

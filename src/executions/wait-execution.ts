@@ -61,7 +61,7 @@ async function newsOfStatus(
     if (left <= 0) return;
     await follower.news(left);
     const stretch = new LogStretch(follower.recent(cursor), cursor);
-    if (stretch.rows.length === 0 || isFinal(stretch.lastChunk)) return;
+    if (stretch.runs.length === 0 || isFinal(stretch.lastChunk)) return;
     cursor = stretch.lastSeq;
   }
 }

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Chunk } from '../../src/chunks/chunk.ts';
 import { LogGone, readLog } from '../../src/chunks/read-log.ts';
 import { RecentRows } from '../../src/chunks/recent-rows.ts';
-import type { LogLine } from '../../src/chunks/row.ts';
+import type { ReadChunk } from '../../src/chunks/row.ts';
 import type { Database } from '../../src/db/database.ts';
 import { openPool } from '../support/log-database.ts';
 import { type CountingWriter, type OpenedLog, openLog, openWriter } from '../support/opened-log.ts';
@@ -52,7 +52,7 @@ function notes(from: number, to: number): Chunk[] {
 }
 
 interface Reading {
-  readonly lines: LogLine[];
+  readonly lines: ReadChunk[];
   readonly done: Promise<void>;
 }
 
@@ -60,7 +60,7 @@ function read(
   after: number,
   options: { from?: Database; recentRows?: RecentRows; pollMs?: number } = {},
 ): Reading {
-  const lines: LogLine[] = [];
+  const lines: ReadChunk[] = [];
   const { from = db, recentRows = writer.recentRows, pollMs = FOREVER_MS } = options;
   const done = (async () => {
     const log = readLog(from, recentRows, opened.owner.executionNo, { after, signal: left.signal, pollMs });

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { type LoggedChunk, listChunks } from '../../src/chunks/list-chunks.ts';
 import { readPage } from '../../src/chunks/read-rows.ts';
-import { endOf, type LogLine, type LogRow, linesAfter } from '../../src/chunks/row.ts';
+import { chunksAfter, endOf, type LogRow, type ReadChunk } from '../../src/chunks/row.ts';
 import type { Database } from '../../src/db/database.ts';
 import { packLogs } from '../../src/retention/pack-logs.ts';
 import { addTo, type Batches, emptyTally, type Tally } from '../../src/retention/tally.ts';
@@ -73,15 +73,14 @@ export function smallRows(count: number, first = 1): TimedRow[] {
   }));
 }
 
-/** Every line from `cursor` on, as readers of the stream get them. */
-export async function pagesFrom(db: Database, no: number, cursor: number): Promise<LogLine[]> {
-  const lines: LogLine[] = [];
+/** Every chunk from `cursor` on, as readers of the stream get them. */
+export async function pagesFrom(db: Database, no: number, cursor: number): Promise<ReadChunk[]> {
+  const chunks: ReadChunk[] = [];
   for (let after = cursor; ; ) {
-    const rows = await readPage(db, no, after);
-    const last = rows.at(-1);
-    if (last === undefined) return lines;
-    lines.push(...linesAfter(rows, after));
-    after = endOf(last);
+    const page = await readPage(db, no, after, 64 * 1024);
+    if (page === undefined) return chunks;
+    chunks.push(...chunksAfter(page, after));
+    after = endOf(page);
   }
 }
 

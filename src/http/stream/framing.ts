@@ -1,4 +1,4 @@
-import { type LogRow, type LogStretch, linesAfter } from '../../chunks/row.ts';
+import { type ChunkRun, chunksAfter, type LogStretch } from '../../chunks/row.ts';
 
 /** How rows of a log look on the wire. */
 export interface Framing {
@@ -40,24 +40,27 @@ export function framingOf(mediaType: string): Framing {
   return mediaType === NDJSON.contentType ? NDJSON : SSE;
 }
 
-/** Frames a row once for all its readers, as long as it is in memory; one that a cursor cuts, anew for that reader. */
+/** Longer runs come from the table, for one reader alone. */
+const SHARED_LENGTH = 16 * 1024;
+
+/** Frames a run once for all its readers, as long as it is in memory; one that a cursor cuts, anew for that reader. */
 function framedOnce(frame: (seq: number, chunk: string) => string): Framing['rows'] {
-  const framed = new WeakMap<LogRow, string>();
-  const frameAfter = (row: LogRow, cursor: number) => {
+  const framed = new WeakMap<ChunkRun, string>();
+  const frameAfter = (run: ChunkRun, cursor: number) => {
     let text = '';
-    for (const { seq, chunk } of linesAfter([row], cursor)) text += frame(seq, chunk);
+    for (const { seq, chunk } of chunksAfter(run, cursor)) text += frame(seq, chunk);
     return text;
   };
-  const frameWhole = (row: LogRow) => {
-    const known = framed.get(row);
+  const frameWhole = (run: ChunkRun) => {
+    const known = framed.get(run);
     if (known !== undefined) return known;
-    const text = frameAfter(row, 0);
-    framed.set(row, text);
+    const text = frameAfter(run, 0);
+    if (run.chunks.length <= SHARED_LENGTH) framed.set(run, text);
     return text;
   };
-  return ({ rows, after }) => {
+  return ({ runs, after }) => {
     let text = '';
-    for (const row of rows) text += row.seq > after ? frameWhole(row) : frameAfter(row, after);
+    for (const run of runs) text += run.seq > after ? frameWhole(run) : frameAfter(run, after);
     return text;
   };
 }
