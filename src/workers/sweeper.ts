@@ -10,7 +10,9 @@ import { type BuryOptions, buryDead } from './bury-dead.ts';
 
 /** Executions looked at in one pass of a healer; the next pass takes the rest. */
 const BATCH = 500;
-/** What is left over does no harm but take room: looked for in one of so many passes. */
+/** Rare faults are looked for in one of so many passes: an idle process should cost next to nothing. */
+const FAULTS_EVERY = 2;
+/** What is left over does no harm but take room. */
 const ORPHANS_EVERY = 10;
 
 /** What the engine that runs segments knows of those that went wrong. */
@@ -52,19 +54,16 @@ export class Sweeper {
     await this.#loop;
   }
 
-  /** One pass over everything that may be stuck. */
+  /** One pass over what may be stuck; the first one over everything. */
   async sweep(): Promise<void> {
-    const { db, dispatch, segments, logger } = this.#options;
+    const pass = this.#passes++;
     try {
       await buryDead(this.#options);
-      await this.#handOverAll(await findOwnerless(db, BATCH));
-      await this.#handOverAll(await segments.findStuck(db, BATCH));
-      for (const threadNo of await findUnpromoted(db, BATCH)) {
-        await this.#heal({ threadNo }, () => promoteWaiting(db, dispatch, threadNo));
-      }
-      if (this.#passes++ % ORPHANS_EVERY === 0) await this.#discardOrphans();
+      await this.#handOverAll(await findOwnerless(this.#options.db, BATCH));
+      if (pass % FAULTS_EVERY === 0) await this.#healFaults();
+      if (pass % ORPHANS_EVERY === 0) await this.#discardOrphans();
     } catch (error) {
-      if (!isTransient(error)) logger.error({ err: error }, 'sweeper.failed');
+      if (!isTransient(error)) this.#options.logger.error({ err: error }, 'sweeper.failed');
     }
   }
 
@@ -73,6 +72,14 @@ export class Sweeper {
     while (!signal.aborted) {
       await pause(this.#options.intervalMs, signal);
       if (!signal.aborted) await this.sweep();
+    }
+  }
+
+  async #healFaults(): Promise<void> {
+    const { db, dispatch, segments } = this.#options;
+    await this.#handOverAll(await segments.findStuck(db, BATCH));
+    for (const threadNo of await findUnpromoted(db, BATCH)) {
+      await this.#heal({ threadNo }, () => promoteWaiting(db, dispatch, threadNo));
     }
   }
 
