@@ -7,7 +7,7 @@ import { openCountedDatabase } from './counted-database.ts';
 import type { Writer, WriterTarget } from './writer.ts';
 
 /** Milliseconds between flushes under load: what a server has by default. */
-const FLUSH_INTERVAL_MS = 2;
+const FLUSH_INTERVAL_MS = 1;
 
 /** The product's own: fence, group commit and hints, as a worker of the product writes. */
 export function openOutlastWriter({ databaseUrl, executions, lastSeq }: WriterTarget): Writer {

@@ -1,10 +1,11 @@
+import type pg from 'pg';
 import type { Logger } from 'pino';
-import { type Database, runQuery } from '../db/database.ts';
+import { asConnectionLost, type Database, takeConnection } from '../db/database.ts';
 import { isTransient } from '../db/errors.ts';
 import type { LogHint } from './log-hints.ts';
 import { type ListenerMetrics, LogListener } from './log-listener.ts';
 import type { RecentRows } from './recent-rows.ts';
-import type { LogRow } from './row.ts';
+import type { ChunkRun } from './row.ts';
 
 /** Rows of one execution that are read at once; who is further behind reads the table. */
 const MAX_ROWS = 64;
@@ -21,29 +22,39 @@ export interface LogWatchOptions {
   metrics?: ListenerMetrics & { newsRead(): void };
 }
 
-/*
- * One query for all that this process follows, however many readers there are: 0.13 ms for 1, 0.43 for 100.
- * How old a row is, is told by the database's clock, which set `created_at`.
- */
-const newsQuery = (isNews: string) => `
-SELECT f.no, c.seq, c.n, c.attempt, c.turn, c.chunks,
-       extract(epoch FROM clock_timestamp() - c.created_at)::float8 * 1000 AS age_ms
+/** How old rows are when they are read is looked at in one of so many reads. */
+const AGE_EVERY = 20;
+
+/* One query for all that this process follows, however many readers there are: 0.13 ms for 1, 0.43 for 100. */
+const newsQuery = (isNews: string, more = '') => `
+SELECT f.no, c.seq, c.n, c.chunks${more}
 FROM unnest($1::bigint[], $2::int[]) AS f(no, tail)
 CROSS JOIN LATERAL (
-  SELECT seq, n, attempt, turn, chunks, created_at FROM outlast.stream_chunks
+  SELECT seq, n, chunks, created_at FROM outlast.stream_chunks
   WHERE execution_no = f.no AND ${isNews} ORDER BY seq LIMIT ${MAX_ROWS}
 ) AS c
 ORDER BY f.no, c.seq`;
 
 /** What a writer adds begins after the tail. */
-const NEWS = newsQuery('seq > f.tail');
+const NEWS = { name: 'log-news', text: newsQuery('seq > f.tail') };
+/** By the database's clock, which set `created_at`. */
+const AGED_NEWS = {
+  name: 'log-aged-news',
+  text: newsQuery(
+    'seq > f.tail',
+    ', extract(epoch FROM clock_timestamp() - c.created_at)::float8 * 1000 AS age_ms',
+  ),
+};
 /** What was missed for a while may have been packed since, so that the tail lies in the middle of a row. */
-const MISSED = newsQuery(`seq + n - 1 > f.tail AND seq >= coalesce(
-    (SELECT max(seq) FROM outlast.stream_chunks WHERE execution_no = f.no AND seq <= f.tail + 1), 1)`);
+const MISSED = {
+  name: 'log-missed',
+  text: newsQuery(`seq + n - 1 > f.tail AND seq >= coalesce(
+    (SELECT max(seq) FROM outlast.stream_chunks WHERE execution_no = f.no AND seq <= f.tail + 1), 1)`),
+};
 
-interface NewsRow extends LogRow {
+interface NewsRow extends ChunkRun {
   readonly no: string;
-  readonly age_ms: number;
+  readonly age_ms?: number;
 }
 
 /**
@@ -57,7 +68,9 @@ export class LogWatch {
   readonly #stale = new Set<number>();
   /** Whether what is stale was perhaps missed, and not just hinted at. */
   #isMissed = false;
+  #reads = 0;
   #reading = false;
+  #connection: pg.PoolClient | undefined;
   #polling: Promise<void> | undefined;
   #wake = () => {};
 
@@ -83,6 +96,7 @@ export class LogWatch {
     this.#wake();
     await this.#polling;
     await this.#listener.stop();
+    this.#releaseConnection();
   }
 
   /** True when hints can reach every reader that there is. */
@@ -98,8 +112,9 @@ export class LogWatch {
     void this.#read();
   }
 
-  #readAll(): void {
-    for (const executionNo of this.#options.recentRows.followed()) this.#stale.add(executionNo);
+  /** @param quietMs leaves out those that news came of since then: the next hint tells what a lost one did not */
+  #readAll(quietMs = 0): void {
+    for (const executionNo of this.#options.recentRows.followed(quietMs)) this.#stale.add(executionNo);
     this.#isMissed = true;
     void this.#read();
   }
@@ -112,8 +127,11 @@ export class LogWatch {
       if (recentRows.readers > 0) {
         quietSince = performance.now();
         this.#listener.start();
-        this.#readAll();
-      } else if (performance.now() - quietSince > LINGER_MS) await this.#listener.stop();
+        this.#readAll(pollMs);
+      } else if (performance.now() - quietSince > LINGER_MS) {
+        if (!this.#reading) this.#releaseConnection();
+        await this.#listener.stop();
+      }
     }
   }
 
@@ -128,41 +146,58 @@ export class LogWatch {
     });
   }
 
-  /** Reads what is stale; what becomes so meanwhile is read next. */
+  /**
+   * Reads what is stale; what becomes so meanwhile is read next. On a connection of its own, which takes a query at
+   * once: the next one is on its way before the readers, who wake after this, write what the last one brought.
+   */
   async #read(): Promise<void> {
     if (this.#reading) return;
     this.#reading = true;
     try {
+      this.#connection ??= await takeConnection(this.#options.db);
       while (this.#stale.size > 0 && !this.#stopped.signal.aborted) {
-        const asked = [...this.#stale];
-        this.#stale.clear();
-        const isMissed = this.#isMissed;
-        this.#isMissed = false;
-        await this.#readNews(asked, isMissed);
+        const query = this.#nextQuery();
+        const known = this.#takeStale();
+        if (known.length === 0) continue;
+        const values = [known.map(({ no }) => no), known.map(({ tail }) => tail)];
+        const { rows } = await this.#connection.query<NewsRow>({ ...query, values });
+        this.#publish(rows);
       }
     } catch (error) {
-      if (!isTransient(error)) this.#options.logger.error({ err: error }, 'log.watch-failed');
+      this.#releaseConnection(error as Error);
+      if (!isTransient(asConnectionLost(error)))
+        this.#options.logger.error({ err: error }, 'log.watch-failed');
     } finally {
       this.#reading = false;
     }
   }
 
-  async #readNews(asked: readonly number[], isMissed: boolean): Promise<void> {
-    const { db, recentRows } = this.#options;
-    const known = asked.flatMap((no) => {
-      const tail = recentRows.tailOf(no);
+  #nextQuery(): { name: string; text: string } {
+    if (this.#isMissed) return MISSED;
+    return this.#reads++ % AGE_EVERY === 0 ? AGED_NEWS : NEWS;
+  }
+
+  #takeStale(): { no: number; tail: number }[] {
+    const asked = [...this.#stale];
+    this.#stale.clear();
+    this.#isMissed = false;
+    return asked.flatMap((no) => {
+      const tail = this.#options.recentRows.tailOf(no);
       return tail === undefined ? [] : [{ no, tail }];
     });
-    if (known.length === 0) return;
-    const rows = await runQuery<NewsRow>(db, {
-      ...(isMissed ? { name: 'log-missed', text: MISSED } : { name: 'log-news', text: NEWS }),
-      values: [known.map(({ no }) => no), known.map(({ tail }) => tail)],
-    });
+  }
+
+  #publish(rows: readonly NewsRow[]): void {
     this.#options.metrics?.newsRead();
     for (const [no, news] of groupByExecution(rows)) {
-      recentRows.publish(no, news, isMissed ? null : news.at(-1)?.age_ms);
+      this.#options.recentRows.publish(no, news, news.at(-1)?.age_ms ?? null);
       if (news.length === MAX_ROWS) this.#stale.add(no);
     }
+  }
+
+  #releaseConnection(error?: Error): void {
+    this.#connection?.release(error);
+    this.#connection = undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-import { endOf, type LogRow } from './row.ts';
+import { type ChunkRun, endOf } from './row.ts';
 
 /** Characters kept per followed execution; a reader that is further behind reads the table. */
 const KEPT_SIZE = 32 * 1024;
@@ -6,7 +6,7 @@ const KEPT_SIZE = 32 * 1024;
 /** What a reader follows: recent rows from memory and wake-ups. Shared by all readers of one execution. */
 export interface Follower {
   /** The rows that hold `cursor` + 1 and what comes after it, or none: then the table tells. */
-  recent(cursor: number): readonly LogRow[];
+  recent(cursor: number): readonly ChunkRun[];
   /**
    * Resolves with true at the next news, at the abort, or at once if there was news since the last call; with false
    * after `ms`.
@@ -27,7 +27,9 @@ interface Followed {
   heard: number;
   /** When the newest rows were committed, by this process' monotonic clock; undefined when it cannot be told. */
   committedAt: number | undefined;
-  rows: LogRow[];
+  /** When there was news the last time, by the same clock. */
+  newsAt: number;
+  rows: ChunkRun[];
   size: number;
   readers: Set<Reader>;
 }
@@ -52,10 +54,11 @@ export class RecentRows {
    * rows it says that something else has changed.
    * @param ageMs milliseconds since their commit; null when that is not known
    */
-  publish(executionNo: number, rows: readonly LogRow[], ageMs: number | null = 0): void {
+  publish(executionNo: number, rows: readonly ChunkRun[], ageMs: number | null = 0): void {
     const followed = this.#followed.get(executionNo);
     if (followed === undefined) return;
     followed.committedAt = ageMs === null ? undefined : performance.now() - ageMs;
+    followed.newsAt = performance.now();
     for (const row of rows) keep(followed, row);
     for (const reader of followed.readers) {
       if (rows.length === 0) reader.hasChange = true;
@@ -68,9 +71,12 @@ export class RecentRows {
     this.#onFirstReader = listener;
   }
 
-  /** The executions that are followed. */
-  followed(): Iterable<number> {
-    return this.#followed.keys();
+  /** The executions that are followed, and of which nothing was heard for `quietMs`. */
+  followed(quietMs = 0): number[] {
+    const since = performance.now() - quietMs;
+    const quiet: number[] = [];
+    for (const [executionNo, { newsAt }] of this.#followed) if (newsAt <= since) quiet.push(executionNo);
+    return quiet;
   }
 
   /**
@@ -145,6 +151,8 @@ export class RecentRows {
   }
 }
 
+const NEWS = Promise.resolve(true);
+
 /** One reader's waiting: a timer and a listener for its whole life, since it waits for each row anew. */
 class Reader {
   cursor = 0;
@@ -156,7 +164,7 @@ class Reader {
   #timerMs = 0;
   #wake: ((byNews: boolean) => void) | undefined;
   readonly rouse = () => {
-    this.isFresh = true;
+    this.isFresh = this.#wake === undefined;
     this.#settle(true);
   };
 
@@ -165,16 +173,15 @@ class Reader {
     signal?.addEventListener('abort', this.rouse, { once: true });
   }
 
-  async news(ms: number): Promise<boolean> {
-    if (!this.isFresh && !this.hasChange && this.#signal?.aborted !== true) {
-      this.#startTimer(ms);
-      const byNews = await new Promise<boolean>((resolve) => {
-        this.#wake = resolve;
-      });
-      if (!byNews) return false;
+  news(ms: number): Promise<boolean> {
+    if (this.isFresh || this.hasChange || this.#signal?.aborted === true) {
+      this.isFresh = false;
+      return NEWS;
     }
-    this.isFresh = false;
-    return true;
+    this.#startTimer(ms);
+    return new Promise<boolean>((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
   close(): void {
@@ -203,7 +210,15 @@ class Reader {
 }
 
 function newlyFollowed(): Followed {
-  return { tail: undefined, heard: 0, committedAt: undefined, rows: [], size: 0, readers: new Set() };
+  return {
+    tail: undefined,
+    heard: 0,
+    committedAt: undefined,
+    newsAt: Number.NEGATIVE_INFINITY,
+    rows: [],
+    size: 0,
+    readers: new Set(),
+  };
 }
 
 /** A reader has found more than memory was told of: nobody will tell the others, who wait for it as well. */
@@ -213,7 +228,7 @@ function raiseTail(followed: Followed, seq: number): void {
   for (const reader of followed.readers) if (reader.cursor < seq) reader.rouse();
 }
 
-function keep(followed: Followed, row: LogRow): void {
+function keep(followed: Followed, row: ChunkRun): void {
   if (followed.tail !== undefined && endOf(row) <= followed.tail) return;
   followed.tail = endOf(row);
   const last = followed.rows.at(-1);
@@ -224,12 +239,12 @@ function keep(followed: Followed, row: LogRow): void {
   followed.rows.push(row);
   followed.size += row.chunks.length;
   while (followed.size > KEPT_SIZE && followed.rows.length > 1) {
-    followed.size -= (followed.rows.shift() as LogRow).chunks.length;
+    followed.size -= (followed.rows.shift() as ChunkRun).chunks.length;
   }
 }
 
-function rowsFrom(rows: readonly LogRow[], cursor: number): readonly LogRow[] {
+function rowsFrom(rows: readonly ChunkRun[], cursor: number): readonly ChunkRun[] {
   const first = rows.findLastIndex((row) => row.seq <= cursor + 1);
   if (first === -1) return [];
-  return endOf(rows[first] as LogRow) > cursor ? rows.slice(first) : rows.slice(first + 1);
+  return endOf(rows[first] as ChunkRun) > cursor ? rows.slice(first) : rows.slice(first + 1);
 }

@@ -31,7 +31,7 @@ const environment = z.object({
   WORKER_HEARTBEAT_MS: integer(1000, 50, 60_000),
   WORKER_DEAD_AFTER_MS: integer(5000, 200, 600_000),
   SHUTDOWN_GRACE_MS: integer(20_000, 0, 3_600_000),
-  LOG_FLUSH_INTERVAL_MS: integer(2, 0, 1000),
+  LOG_FLUSH_INTERVAL_MS: integer(1, 0, 1000),
   CHUNK_RETENTION_DAYS: z.coerce.number().positive().max(3650).default(7),
   MAINTENANCE_INTERVAL_MS: integer(10_000, 50, 3_600_000),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

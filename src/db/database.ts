@@ -52,7 +52,7 @@ export async function transaction<T>(
   work: (tx: Transaction) => Promise<T>,
   isolation: 'read committed' | 'repeatable read' = 'read committed',
 ): Promise<T> {
-  const client = await connect(db.pool);
+  const client = await takeConnection(db);
   let broken: Error | undefined;
   try {
     await plain(client, `BEGIN ISOLATION LEVEL ${isolation}`);
@@ -80,7 +80,8 @@ export async function runQuery<Row extends pg.QueryResultRow>(
   }
 }
 
-async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+/** Takes a connection out of the pool, to be released by the caller. */
+export async function takeConnection({ pool }: Database): Promise<pg.PoolClient> {
   try {
     return await pool.connect();
   } catch (error) {
@@ -106,7 +107,8 @@ async function rollBack(client: pg.PoolClient): Promise<Error | undefined> {
   }
 }
 
-function asConnectionLost(error: unknown): unknown {
+/** What is no answer of Postgres is the loss of the connection. */
+export function asConnectionLost(error: unknown): unknown {
   if (error instanceof pg.DatabaseError) return error;
   return new ConnectionLost('The connection to Postgres was lost', { cause: error });
 }

@@ -28,7 +28,7 @@ export interface StreamAnswer {
   kind: 'stream';
   status: number;
   headers: Headers;
-  pump(sink: Sink): Promise<void>;
+  pump(sink: Sink): Promise<void> | undefined;
 }
 
 /** What a route gives back. */

@@ -135,7 +135,7 @@ describe('an execution that cannot write', () => {
     await expect(old.log.drained()).rejects.toThrow(OwnershipLost);
     await current.log.drained();
     expect(await storedLines(db, old.owner.executionNo)).toEqual(['{"type":"data-note","data":"new"}']);
-    expect(follower.recent(0).map((row) => row.attempt)).toEqual([2]);
+    expect(follower.recent(0).map((run) => run.chunks)).toEqual(['{"type":"data-note","data":"new"}']);
     follower.close();
   });
 

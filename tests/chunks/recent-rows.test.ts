@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { RecentRows } from '../../src/chunks/recent-rows.ts';
-import { endOf, type LogRow, linesAfter } from '../../src/chunks/row.ts';
+import { endOf, type LogRow, LogStretch } from '../../src/chunks/row.ts';
 
 function row(seq: number, n: number, size = 1): LogRow {
   const chunks = Array.from({ length: n }, (_, i) => `${seq + i}:${'x'.repeat(size)}`).join('\n');
@@ -22,7 +22,7 @@ describe('recent rows', () => {
           if (luck > 1) recent.publish(1, [row(seq, n)]);
           seq += n;
         }
-        const lines = linesAfter(follower.recent(cursor), cursor);
+        const lines = [...new LogStretch(follower.recent(cursor), cursor)];
         expect(lines.map((line) => line.seq)).toEqual(lines.map((_, i) => cursor + 1 + i));
       }),
     );
@@ -35,7 +35,7 @@ describe('recent rows', () => {
         const recent = new RecentRows();
         const follower = recent.follow(1);
         for (const i of order) recent.publish(1, [rows[i] as LogRow]);
-        const lines = linesAfter(follower.recent(cursor), cursor);
+        const lines = [...new LogStretch(follower.recent(cursor), cursor)];
         expect(lines.map((line) => line.seq)).toEqual(lines.map((_, i) => cursor + 1 + i));
         for (const line of lines) expect(line.chunk).toBe(`${line.seq}:x`);
       }),

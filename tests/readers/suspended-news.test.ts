@@ -21,7 +21,7 @@ test('a stream that ends for a person hears of the wait though a row came with i
   await append(server, no, 1, [{ type: 'start' }], false);
   await setStatus(server.db, id, "status = 'suspended', worker_id = NULL, suspended_reason = 'approval'");
   // One commit, of which the row and the change of status are told in the same moment.
-  server.recentRows.publish(no, [{ seq: 1, n: 1, attempt: 1, turn: 1, chunks: '{"type":"start"}' }]);
+  server.recentRows.publish(no, [{ seq: 1, n: 1, chunks: '{"type":"start"}' }]);
   server.recentRows.publish(no, []);
   // Long before the reader would look by itself.
   await waitFor(() => text !== '', { describe: 'the end', deadlineMs: 5000 });

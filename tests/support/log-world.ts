@@ -26,7 +26,7 @@ export class LogProcess {
     this.db = db;
     const publish = this.recentRows.publish.bind(this.recentRows);
     this.recentRows.publish = (executionNo, rows) => {
-      onPublished(executionNo, rows);
+      onPublished(executionNo, rows as readonly LogRow[]);
       publish(executionNo, rows);
     };
     this.writer = this.#newWriter();

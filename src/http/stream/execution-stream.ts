@@ -75,10 +75,8 @@ async function pump(deps: StreamDeps, options: StreamOptions, sink: Sink): Promi
   const heartbeat = setInterval(() => sink.ping(framing.keepAlive), deps.keepAliveMs ?? KEEP_ALIVE_MS);
   try {
     if (framing.opening !== '') await sink.write(framing.opening);
-    for await (const text of frames(deps, options, sink.signal)) {
-      heartbeat.refresh();
-      await sink.write(text);
-    }
+    const end = await pumpLog(deps, options, sink, heartbeat);
+    if (!sink.signal.aborted) await sink.write(end);
   } catch (error) {
     if (error instanceof LogGone) throw logExpired(head);
     throw error;
@@ -87,29 +85,29 @@ async function pump(deps: StreamDeps, options: StreamOptions, sink: Sink): Promi
   }
 }
 
-/** What to write, a stretch at a time, up to and with the sign of the end; nothing more once aborted. */
-async function* frames(
+/** Writes the log, a stretch at a time. @returns what tells the client that this was all */
+async function pumpLog(
   deps: StreamDeps,
   { scope, head, after, framing, untilSuspended }: StreamOptions,
-  signal: AbortSignal,
-): AsyncGenerator<string, void, void> {
+  sink: Sink,
+  heartbeat: NodeJS.Timeout,
+): Promise<string> {
   let isSuspended = false;
   const isEnough = async (cursor: number) => {
     isSuspended = await waitsForPerson(deps.db, scope, head.executionId, cursor);
     return isSuspended;
   };
-  const more = {
+  const log = readLog(deps.db, deps.recentRows, head.executionNo, {
+    after,
+    signal: sink.signal,
     ...(untilSuspended ? { isEnough } : {}),
     ...(deps.pollMs === undefined ? {} : { pollMs: deps.pollMs }),
-  };
-  for await (const stretch of readLog(deps.db, deps.recentRows, head.executionNo, {
-    after,
-    signal,
-    ...more,
-  })) {
-    yield framing.rows(stretch);
+  });
+  for await (const stretch of log) {
+    const written = sink.write(framing.rows(stretch));
+    heartbeat.refresh();
+    if (written !== undefined) await written;
   }
-  if (signal.aborted) return;
-  if (isSuspended) yield framing.unnumbered({ type: 'finish', finishReason: 'tool-calls' });
-  yield framing.done;
+  const suspension = { type: 'finish', finishReason: 'tool-calls' };
+  return (isSuspended ? framing.unnumbered(suspension) : '') + framing.done;
 }

@@ -47,6 +47,7 @@ const SHARED_LENGTH = 16 * 1024;
 function framedOnce(frame: (seq: number, chunk: string) => string): Framing['rows'] {
   const framed = new WeakMap<ChunkRun, string>();
   const frameAfter = (run: ChunkRun, cursor: number) => {
+    if (run.n === 1) return frame(run.seq, run.chunks);
     let text = '';
     for (const { seq, chunk } of chunksAfter(run, cursor)) text += frame(seq, chunk);
     return text;

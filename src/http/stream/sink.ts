@@ -5,8 +5,8 @@ import type { ServerResponse } from 'node:http';
 export interface Sink {
   /** Aborts when the client has gone or the connection was cut. */
   readonly signal: AbortSignal;
-  /** Resolves once there is room for more, or nobody to write for. */
-  write(text: string): Promise<void>;
+  /** Resolves once there is room for more, or nobody to write for; undefined if there is at once. */
+  write(text: string): Promise<void> | undefined;
   /** Writes a sign of life, unless the client is behind anyway. */
   ping(text: string): void;
 }
@@ -15,9 +15,9 @@ export interface Sink {
 export function responseSink(res: ServerResponse, signal: AbortSignal): Sink {
   return {
     signal,
-    async write(text) {
-      if (signal.aborted || res.write(text)) return;
-      await once(res, 'drain', { signal }).catch(() => undefined);
+    write(text) {
+      if (signal.aborted || res.write(text)) return undefined;
+      return once(res, 'drain', { signal }).then(ignore, ignore);
     },
     ping(text) {
       if (!signal.aborted && !res.writableNeedDrain) res.write(text);
@@ -32,3 +32,5 @@ export function closedSignal(res: ServerResponse): AbortSignal {
   else res.once('close', () => controller.abort());
   return controller.signal;
 }
+
+function ignore(): void {}
