@@ -127,7 +127,7 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
     executorId: workerId,
     idleTransactionMs: idleTransactionMs(config),
     concurrency: runsExecutions ? config.WORKER_CONCURRENCY : 0,
-    canStart: () => runsExecutions && isLaunched && !closing.signal.aborted && slots.hasFree,
+    freeSlots: () => (runsExecutions && isLaunched && !closing.signal.aborted ? slots.available : 0),
     logger,
   });
   closers.push(() => engine.shutdown());
@@ -173,7 +173,7 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
   }
   await engine.launch();
   isLaunched = true;
-  if (runsExecutions) await startSweeper(inputs, engine, worker, place);
+  if (runsExecutions) startSweeper(inputs, engine, worker, place);
   if (runsExecutions) startMaintenance(inputs);
   return { engine, executions, closing };
 }
@@ -199,12 +199,12 @@ function makeWorker(
   });
 }
 
-async function startSweeper(
+function startSweeper(
   { config, logger, metrics, db, closers }: WorkerInputs,
   engine: Engine,
   worker: Worker,
   place: ProcessPlace,
-): Promise<void> {
+): void {
   const sweeper = new Sweeper({
     db,
     workerId: worker.id,
@@ -217,7 +217,7 @@ async function startSweeper(
     logger,
     metrics: metrics.executions,
   });
-  await sweeper.start();
+  sweeper.start();
   closers.push(() => sweeper.stop());
 }
 

@@ -7,7 +7,7 @@ import type { Transaction } from '../db/database.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
 import type { SegmentHealth } from '../workers/sweeper.ts';
 import { dbosLogger } from './dbos-logger.ts';
-import { discardSegment, findOrphanedSegments, findStuckSegments, workflowId } from './stuck-segments.ts';
+import { discardSegments, findOrphanedSegments, findStuckSegments, workflowId } from './stuck-segments.ts';
 
 /**
  * Which shape the workflows have. It changes only when an old process could not run a new segment or the other way
@@ -33,8 +33,8 @@ export interface EngineOptions {
   idleTransactionMs: number;
   /** Segments that this process takes from the queue at once; 0 for a process that runs none. */
   concurrency: number;
-  /** Whether this process may start a segment itself: a worker with a free slot that is not draining. */
-  canStart(): boolean;
+  /** How many segments this process may start by itself: 0 unless it is a worker that does not drain. */
+  freeSlots(): number;
   logger: Logger;
 }
 
@@ -74,14 +74,21 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   });
   const workflows = new Map<string, SegmentWorkflow>();
   let ending: Promise<void> | undefined;
+  /** Segments that are on their way to a slot: each has one as good as taken. */
+  let starting = 0;
   configure(options, pool);
   return {
     runStep: (name, step) => DBOS.runStep(step, { name }),
     register: (name, workflow) => workflows.set(name, DBOS.registerWorkflow(workflow, { name })),
     dispatch: async (tx, executionId, segment) => {
       const workflow = workflows.get(AGENT_EXECUTION);
-      if (workflow !== undefined && options.canStart() && (await isQueueEmpty(tx))) {
-        return () => start(options.logger, workflow, executionId, segment);
+      if (workflow !== undefined && options.freeSlots() > starting && (await isQueueEmpty(tx))) {
+        return () => {
+          starting += 1;
+          void start(options.logger, workflow, executionId, segment).then(() => {
+            starting -= 1;
+          });
+        };
       }
       await enqueue(client, tx, executionId, segment);
       return () => undefined;
@@ -89,7 +96,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     segments: {
       findStuck: (db, limit) => findStuckSegments(db, options.executorId, limit),
       findOrphaned: findOrphanedSegments,
-      discard: discardSegment,
+      discard: discardSegments,
     },
     launch: async () => {
       await registerQueue(client, options.concurrency);
@@ -131,16 +138,24 @@ async function registerQueue(client: DBOSClient, concurrency: number): Promise<v
   });
 }
 
-function start(logger: Logger, workflow: SegmentWorkflow, executionId: string, segment: number): void {
+/** Resolves once the workflow has begun, or could not. */
+async function start(
+  logger: Logger,
+  workflow: SegmentWorkflow,
+  executionId: string,
+  segment: number,
+): Promise<void> {
   const id = { workflowID: workflowId(executionId, segment), workflowIDReusePolicy: 'reject' } as const;
-  // Within the promise: a process that has just begun to drain refuses it, which is no fault of the caller.
-  const started = Promise.resolve().then(() => DBOS.startWorkflow(workflow, id)(executionId, segment));
   // If this fails the execution stays queued without a workflow, which a healer finds within seconds.
-  started
-    .then((handle) => handle.getResult())
-    .catch((error: unknown) =>
-      logger.debug({ err: error, executionId, segment }, 'dbos.workflow-ended-early'),
-    );
+  const fail = (error: unknown) =>
+    logger.debug({ err: error, executionId, segment }, 'dbos.workflow-ended-early');
+  try {
+    const handle = await DBOS.startWorkflow(workflow, id)(executionId, segment);
+    handle.getResult().catch(fail);
+  } catch (error) {
+    // A process that has just begun to drain refuses it.
+    fail(error);
+  }
 }
 
 async function enqueue(

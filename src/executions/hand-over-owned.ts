@@ -3,7 +3,7 @@ import { type Database, transaction } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { ExecutionMetrics } from './execution-metrics.ts';
-import { type DiscardSegment, handOver } from './hand-over.ts';
+import { type DiscardSegments, handOver } from './hand-over.ts';
 import type { OwnedExecution } from './owned-execution.ts';
 import { OwnershipLost } from './ownership.ts';
 
@@ -13,7 +13,7 @@ const PATIENCE_MS = 5000;
 interface HandOverDeps {
   db: Database;
   dispatch: Dispatch;
-  discard: DiscardSegment;
+  discard: DiscardSegments;
   logger: Logger;
   metrics: ExecutionMetrics;
 }
@@ -26,9 +26,9 @@ export async function handOverOwned(deps: HandOverDeps, owned: OwnedExecution): 
   try {
     const signal = AbortSignal.any([owned.signal, AbortSignal.timeout(PATIENCE_MS)]);
     const handed = await untilReachable(signal, () =>
-      transaction(db, (tx) => handOver(tx, dispatch, discard, from, 'drained')),
+      transaction(db, (tx) => handOver(tx, dispatch, discard, [from], 'drained')),
     );
-    if (handed !== undefined) {
+    if (handed.length > 0) {
       metrics.attemptEnded('drained');
       logger.info({ executionId: id, attempt }, 'execution.drained');
     }

@@ -18,7 +18,7 @@ export class Slots {
 
   /** How many more executions there is room for. */
   get available(): number {
-    return this.#limit - this.#taken;
+    return this.hasFree ? this.#limit - this.#taken : 0;
   }
 
   /** Resolves when a slot is free, in the order of asking. */

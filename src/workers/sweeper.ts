@@ -3,13 +3,15 @@ import { isTransient } from '../db/errors.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
 import type { ExecutionMetrics } from '../executions/execution-metrics.ts';
 import { findOwnerless } from '../executions/find-ownerless.ts';
-import { type DiscardSegment, handOver, type Stuck } from '../executions/hand-over.ts';
+import { type DiscardSegments, handOver, type Segment, type Stuck } from '../executions/hand-over.ts';
 import { findUnpromoted, promoteWaiting } from '../executions/promote-waiting.ts';
 import { pause } from '../pause.ts';
 import { type BuryOptions, buryDead } from './bury-dead.ts';
 
 /** Executions looked at in one pass of a healer; the next pass takes the rest. */
 const BATCH = 500;
+/** Executions handed over in one transaction: those that are handed over go on while the next ones are. */
+const HAND_OVER_BATCH = 10;
 /** Rare faults are looked for in one of so many passes: an idle process should cost next to nothing. */
 const FAULTS_EVERY = 2;
 /** What is left over does no harm but take room. */
@@ -18,8 +20,8 @@ const ORPHANS_EVERY = 10;
 /** What the engine that runs segments knows of those that went wrong. */
 export interface SegmentHealth {
   findStuck: (db: Database, limit: number) => Promise<Stuck[]>;
-  findOrphaned: (db: Database, limit: number) => Promise<{ executionId: string; segment: number }[]>;
-  discard: DiscardSegment;
+  findOrphaned: (db: Database, limit: number) => Promise<Segment[]>;
+  discard: DiscardSegments;
 }
 
 export interface SweeperOptions extends BuryOptions {
@@ -43,9 +45,8 @@ export class Sweeper {
     this.#options = options;
   }
 
-  /** Sweeps once, so that what a restart left behind goes on at once, and from then on at the interval. */
-  async start(): Promise<void> {
-    await this.sweep();
+  /** Sweeps at once, so that what a restart left behind goes on, and from then on at the interval. */
+  start(): void {
     this.#loop = this.#run();
   }
 
@@ -70,8 +71,8 @@ export class Sweeper {
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
+      await this.sweep();
       await pause(this.#options.intervalMs, signal);
-      if (!signal.aborted) await this.sweep();
     }
   }
 
@@ -84,30 +85,35 @@ export class Sweeper {
   }
 
   async #handOverAll(stuck: Stuck[]): Promise<void> {
-    for (const from of stuck) {
-      await this.#heal({ executionId: from.executionId }, () => this.#handOver(from));
+    for (let i = 0; i < stuck.length; i += HAND_OVER_BATCH) {
+      const batch = stuck.slice(i, i + HAND_OVER_BATCH);
+      try {
+        await this.#handOver(batch);
+      } catch (error) {
+        if (isTransient(error)) throw error;
+        for (const one of batch)
+          await this.#heal({ executionId: one.executionId }, () => this.#handOver([one]));
+      }
     }
   }
 
-  async #handOver(from: Stuck): Promise<void> {
+  async #handOver(stuck: readonly Stuck[]): Promise<void> {
     const { db, dispatch, segments, logger, metrics } = this.#options;
-    const handed = await transaction(db, (tx) => handOver(tx, dispatch, segments.discard, from, 'crashed'));
-    if (handed === undefined) return;
-    handed.launch();
-    if (handed.endReason !== undefined) metrics?.attemptEnded(handed.endReason);
-    const { executionId, status: was, attempt } = from;
-    logger.info({ executionId, was, attempt, endReason: handed.endReason }, 'execution.handed-over');
+    const handed = await transaction(db, (tx) => handOver(tx, dispatch, segments.discard, stuck, 'crashed'));
+    for (const { from, launch, endReason } of handed) {
+      launch();
+      if (endReason !== undefined) metrics?.attemptEnded(endReason);
+      const { executionId, status: was, attempt } = from;
+      logger.info({ executionId, was, attempt, endReason }, 'execution.handed-over');
+    }
   }
 
   async #discardOrphans(): Promise<void> {
     const { db, segments, logger } = this.#options;
     const orphans = await segments.findOrphaned(db, BATCH);
-    for (const { executionId, segment } of orphans) {
-      await this.#heal({ executionId }, () =>
-        transaction(db, (tx) => segments.discard(tx, executionId, segment)),
-      );
-    }
-    if (orphans.length > 0) logger.info({ count: orphans.length }, 'sweeper.orphans-discarded');
+    if (orphans.length === 0) return;
+    await transaction(db, (tx) => segments.discard(tx, orphans));
+    logger.info({ count: orphans.length }, 'sweeper.orphans-discarded');
   }
 
   /** One that cannot be healed must not keep the others stuck. */

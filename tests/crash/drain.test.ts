@@ -16,7 +16,7 @@ let server: TestServer;
 
 afterEach(() => server.dispose());
 
-const HAND_OVER = 'update "outlast"."workflow_executions" set .*\\["queued",null';
+const HAND_OVER = "UPDATE outlast.workflow_executions e\\s+SET status = 'queued'";
 const LEASE = 'delete from "outlast"."workers"';
 const AT_ONCE = { SHUTDOWN_GRACE_MS: '0' };
 

@@ -21,7 +21,7 @@ beforeEach(async () => {
 
 afterEach(() => server.dispose());
 
-const HAND_OVER = 'update "outlast"."workflow_executions" set .*\\["queued",null';
+const HAND_OVER = "UPDATE outlast.workflow_executions e\\s+SET status = 'queued'";
 const CLAIM = 'update "outlast"."workflow_executions" set .*\\["running"';
 
 /** Kills the server when the reader has seen each of these, one after the other, and starts it after each. */

@@ -3,7 +3,7 @@ import { eq } from 'drizzle-orm';
 import { type Database, transaction } from '../../src/db/database.ts';
 import { executionAttempts, workers } from '../../src/db/schema.ts';
 import { claimExecution } from '../../src/executions/claim-execution.ts';
-import { handOver } from '../../src/executions/hand-over.ts';
+import { type DiscardSegments, handOver } from '../../src/executions/hand-over.ts';
 import { claim, createIn, executionOf, insertWorker, own, recordDispatch } from '../support/executions.ts';
 import { openFaultyDatabase } from '../support/faulty-database.ts';
 import { openPool } from '../support/log-database.ts';
@@ -125,10 +125,10 @@ describe('a hand-over', () => {
     const from = { executionId: id, status: 'running' as const, attempt: 1, segment: 1 };
     const launches = await Promise.all(
       Array.from({ length: 8 }, () =>
-        transaction(db, (tx) => handOver(tx, recorded.dispatch, discard, from, 'crashed')),
+        transaction(db, (tx) => handOver(tx, recorded.dispatch, discard, [from], 'crashed')),
       ),
     );
-    expect(launches.filter((launch) => launch !== undefined)).toHaveLength(1);
+    expect(launches.flat()).toHaveLength(1);
     expect(recorded.dispatched).toEqual([`${id}:2`]);
     expect(await executionOf(db, id)).toMatchObject({
       status: 'queued',
@@ -165,10 +165,10 @@ describe('a hand-over', () => {
     const discarded: string[] = [];
     const from = { executionId: id, status: 'running' as const, attempt: 1, segment: 1 };
     const failing = transaction(db, async (tx) => {
-      const remember = async (_: unknown, executionId: string, segment: number) => {
-        discarded.push(`${executionId}:${segment}`);
+      const remember: DiscardSegments = async (_, segments) => {
+        discarded.push(...segments.map(({ executionId, segment }) => `${executionId}:${segment}`));
       };
-      await handOver(tx, recordDispatch().dispatch, remember, from, 'drained');
+      await handOver(tx, recordDispatch().dispatch, remember, [from], 'drained');
       throw new Error('rolled back');
     });
     await expect(failing).rejects.toThrow('rolled back');
@@ -179,5 +179,5 @@ describe('a hand-over', () => {
 
 async function takeOver(executionId: string, attempt: number): Promise<void> {
   const from = { executionId, status: 'running' as const, attempt, segment: attempt };
-  await transaction(db, (tx) => handOver(tx, recordDispatch().dispatch, discard, from, 'crashed'));
+  await transaction(db, (tx) => handOver(tx, recordDispatch().dispatch, discard, [from], 'crashed'));
 }

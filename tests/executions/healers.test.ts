@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../src/db/database.ts';
 import { executionAttempts } from '../../src/db/schema.ts';
-import { discardSegment, findOrphanedSegments, findStuckSegments } from '../../src/dbos/stuck-segments.ts';
+import { discardSegments, findOrphanedSegments, findStuckSegments } from '../../src/dbos/stuck-segments.ts';
 import { checkTakeoverBudget } from '../../src/executions/takeover-budget.ts';
 import { Sweeper, type SweeperOptions } from '../../src/workers/sweeper.ts';
 import {
@@ -52,7 +52,7 @@ function makeSweeper(options: Partial<SweeperOptions> = {}): Sweeper {
     segments: {
       findStuck: (of, limit) => findStuckSegments(of, LIVE, limit),
       findOrphaned: findOrphanedSegments,
-      discard: discardSegment,
+      discard: discardSegments,
     },
     mayJudge: () => true,
     logger: silentLog,

@@ -83,6 +83,6 @@ export async function takenOver(db: Database, owned: OwnedExecution): Promise<Ow
   const { id, attempt, segment } = owned.claimed;
   const from = { executionId: id, status: 'running' as const, attempt, segment };
   const { dispatch } = recordDispatch();
-  await transaction(db, (tx) => handOver(tx, dispatch, async () => undefined, from, 'crashed'));
+  await transaction(db, (tx) => handOver(tx, dispatch, async () => undefined, [from], 'crashed'));
   return own(db, await claim(db, await insertWorker(db), id, segment + 1));
 }
