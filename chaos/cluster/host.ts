@@ -20,6 +20,8 @@ export async function canIsolate(): Promise<boolean> {
 /** What a worker's row says of its process, seen from outside of its namespace. */
 export interface Identity {
   pid: number;
+  /** What itself takes for its pid, inside of its namespace. */
+  innerPid: number;
   pidNamespace: string;
   processStart: string;
 }
@@ -28,7 +30,9 @@ export interface Identity {
 export async function identityOf(pid: number): Promise<Identity> {
   const processStart = await bornOf(pid);
   if (processStart === null) throw new Error(`There is no process ${pid}`);
-  return { pid, processStart, pidNamespace: await readlink(`/proc/${pid}/ns/pid`) };
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const innerPid = Number(/^NSpid:.*?(\d+)$/m.exec(status)?.[1] ?? pid);
+  return { pid, innerPid, processStart, pidNamespace: await readlink(`/proc/${pid}/ns/pid`) };
 }
 
 /** The one child of a process; undefined when it has none (any more). */

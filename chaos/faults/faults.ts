@@ -180,8 +180,8 @@ export class FaultInjector {
 
   async #hasLease(identity: ServerProcess['identity']): Promise<boolean> {
     const rows = await this.#cluster.database.ask(
-      'SELECT 1 FROM outlast.workers WHERE pid_namespace = $1 AND process_start = $2',
-      [identity?.pidNamespace, identity?.processStart],
+      'SELECT 1 FROM outlast.workers WHERE pid_namespace = $1 AND process_start = $2 AND pid = $3',
+      [identity?.pidNamespace, identity?.processStart, identity?.innerPid],
     );
     return rows.length > 0;
   }

@@ -9,12 +9,13 @@ export interface RunningExecution {
   isOpen: boolean;
   /** How often its worker died since it last finished a turn or a tool call. */
   deaths: number;
+  pid: number;
   pidNamespace: string;
   processStart: string;
 }
 
 const RUNNING = `
-SELECT e.id AS "executionId", e.attempt, w.pid_namespace AS "pidNamespace", w.process_start AS "processStart",
+SELECT e.id AS "executionId", e.attempt, w.pid, w.pid_namespace AS "pidNamespace", w.process_start AS "processStart",
   EXISTS (SELECT 1 FROM outlast.tool_calls c WHERE c.execution_id = e.id AND c.status = 'running')
   OR coalesce((SELECT turn FROM outlast.stream_chunks s WHERE s.execution_no = e.no ORDER BY seq DESC LIMIT 1), 0)
      > (SELECT count(*) FROM outlast.execution_turns t WHERE t.execution_id = e.id AND t.ended_at IS NOT NULL)
@@ -32,13 +33,15 @@ export function findRunning(database: ClusterDatabase): Promise<RunningExecution
   return database.ask<RunningExecution>(RUNNING);
 }
 
-/** What of it runs in this process: a pid alone may be another one's in another namespace. */
+/** What of it runs in this process: a pid may be another one's in another namespace, a start that of a neighbour. */
 export function runningIn(
   running: readonly RunningExecution[],
   identity: Identity | undefined,
 ): RunningExecution[] {
   return running.filter(
-    ({ pidNamespace, processStart }) =>
-      pidNamespace === identity?.pidNamespace && processStart === identity.processStart,
+    ({ pid, pidNamespace, processStart }) =>
+      pid === identity?.innerPid &&
+      pidNamespace === identity.pidNamespace &&
+      processStart === identity.processStart,
   );
 }

@@ -7,7 +7,7 @@ const SETTLED_AFTER_MS = 2000;
 
 /**
  * Executions that nobody works on: running, and the worker has no row; suspended, and nothing is left that they
- * could wait for.
+ * could wait for. In no order, so that two sweepers that find the same share the work.
  */
 export async function findOwnerless(db: Database, limit: number): Promise<Stuck[]> {
   const { rows } = await db.orm.execute<{
@@ -21,6 +21,6 @@ export async function findOwnerless(db: Database, limit: number): Promise<Stuck[
         AND NOT EXISTS (SELECT 1 FROM outlast.workers w WHERE w.worker_id = e.worker_id))
       OR (e.status = 'suspended'
         AND e.suspended_at < clock_timestamp() - ${SETTLED_AFTER_MS} * interval '1 ms')
-    LIMIT ${limit}`);
+    ORDER BY random() LIMIT ${limit}`);
   return rows.map(({ id, ...row }) => ({ executionId: id, ...row }));
 }

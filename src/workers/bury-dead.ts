@@ -18,25 +18,31 @@ export interface BuryOptions {
 
 type WorkerRow = typeof workers.$inferSelect;
 
-/** Deletes the rows of dead workers: from that commit on they can claim and write nothing. One sweeper wins. */
-export async function buryDead(options: BuryOptions): Promise<void> {
+/**
+ * Deletes the rows of dead workers: from that commit on they can claim and write nothing. One sweeper wins.
+ * @returns the pids of the workers that live in the same place, where their end can be seen
+ */
+export async function buryDead(options: BuryOptions): Promise<number[]> {
   const { db, workerId, logger } = options;
+  const neighbours: number[] = [];
   for (const worker of await db.orm.select().from(workers)) {
     if (worker.workerId === workerId) continue;
-    const isGone = await isGoneFrom(options.place, worker);
+    const isNeighbour = isInPlace(options.place, worker);
+    const isGone = isNeighbour && !(await isAlive({ pid: worker.pid, born: worker.processStart }));
+    if (isNeighbour && !isGone) neighbours.push(worker.pid);
     if (!isGone && !options.mayJudge()) continue;
     const isBuried = await transaction(db, (tx) =>
       bury(tx, worker, isGone ? undefined : options.deadAfterMs),
     );
     if (isBuried) logger.warn({ workerId: worker.workerId, host: worker.host, isGone }, 'worker.dead');
   }
+  return neighbours;
 }
 
 /** On the same boot and in the same pid namespace a process that is gone is dead at once. */
-async function isGoneFrom(place: ProcessPlace, worker: WorkerRow): Promise<boolean> {
+function isInPlace(place: ProcessPlace, worker: WorkerRow): boolean {
   const bootId = place.processStart.split('/')[0];
-  if (worker.bootId !== bootId || worker.pidNamespace !== place.pidNamespace) return false;
-  return !(await isAlive({ pid: worker.pid, born: worker.processStart }));
+  return worker.bootId === bootId && worker.pidNamespace === place.pidNamespace;
 }
 
 /**

@@ -11,7 +11,9 @@ import { type BuryOptions, buryDead } from './bury-dead.ts';
 /** Executions looked at in one pass of a healer; the next pass takes the rest. */
 const BATCH = 500;
 /** Executions handed over in one transaction: those that are handed over go on while the next ones are. */
-const HAND_OVER_BATCH = 10;
+const HAND_OVER_BATCH = 20;
+/** Between two passes it is looked whether a neighbour has gone: that asks the system only. */
+const NEIGHBOURS_MS = 100;
 /** Rare faults are looked for in one of so many passes: an idle process should cost next to nothing. */
 const FAULTS_EVERY = 2;
 /** What is left over does no harm but take room. */
@@ -39,6 +41,7 @@ export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #stopped = new AbortController();
   #passes = 0;
+  #neighbours: number[] = [];
   #loop: Promise<void> | undefined;
 
   constructor(options: SweeperOptions) {
@@ -59,7 +62,7 @@ export class Sweeper {
   async sweep(): Promise<void> {
     const pass = this.#passes++;
     try {
-      await buryDead(this.#options);
+      this.#neighbours = await buryDead(this.#options);
       await this.#handOverAll(await findOwnerless(this.#options.db, BATCH));
       if (pass % FAULTS_EVERY === 0) await this.#healFaults();
       if (pass % ORPHANS_EVERY === 0) await this.#discardOrphans();
@@ -72,7 +75,17 @@ export class Sweeper {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       await this.sweep();
-      await pause(this.#options.intervalMs, signal);
+      await this.#untilDue(signal);
+    }
+  }
+
+  /** Resolves after the interval, or as soon as a neighbour has gone. */
+  async #untilDue(signal: AbortSignal): Promise<void> {
+    const dueAt = performance.now() + this.#options.intervalMs;
+    while (!signal.aborted && this.#neighbours.every(isThere)) {
+      const left = dueAt - performance.now();
+      if (left <= 0) return;
+      await pause(Math.min(left, NEIGHBOURS_MS), signal);
     }
   }
 
@@ -124,5 +137,14 @@ export class Sweeper {
       if (isTransient(error)) throw error;
       this.#options.logger.error({ ...what, err: error }, 'sweeper.failed');
     }
+  }
+}
+
+/** Whether there is such a process; a new one under an old number is found out by the next pass. */
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
