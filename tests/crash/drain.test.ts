@@ -33,7 +33,8 @@ async function terminateWhenSeen(turn: number, sees: RegExp, script = SCRIPT): P
 describe('SIGTERM in the middle of a turn', () => {
   test('without grace hands the execution over, and the next start completes it', async () => {
     server = await startKillable({ env: AT_ONCE });
-    const execution = await terminateWhenSeen(1, /\bw4\b/);
+    // Long enough that the signal comes in the middle of it, also on a busy machine.
+    const execution = await terminateWhenSeen(1, /\bw4\b/, SCRIPT.replace('stream 10 6', 'stream 100 20'));
     expect(await server.exited()).toBe(0);
     expect(await execution.record()).toMatchObject({
       status: 'queued',

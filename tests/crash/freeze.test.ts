@@ -93,10 +93,9 @@ test('a process that computes for longer than its lease has lost what it ran, an
   const env = { ...LEASE, OUTLAST_AGENTS_DIR: 'tests/crash/fixtures/poison' };
   await frozen.dispose();
   frozen = await startServer({ env });
-  const { id } = await start(frozen.url, { agentId: 'sleeper', input: 'call stall {"seconds":5}' });
-  const stored = () => readRecord(frozen.databaseUrl, id);
-  await waitFor(async () => (await stored())?.calls[0]?.status === 'running', { describe: 'the call' });
   other = await startServer({ env, databaseUrl: frozen.databaseUrl });
+  const { id } = await start(frozen.url, { agentId: 'sleeper', input: 'call stall {"seconds":3}' });
+  const stored = () => readRecord(frozen.databaseUrl, id);
   await waitFor(async () => (await stored())?.status === 'completed', {
     deadlineMs: 20_000,
     describe: () => `the end\n${frozen.log()}\n${other.log()}`,
