@@ -5,7 +5,7 @@ import { PrivatePostgres } from './private-postgres.ts';
 import { endings, FollowedExecution, SCRIPT, startKillable, whenSeen } from './recovery-run.ts';
 
 /** Long enough that something can happen in the middle of each turn. */
-const LONG_SCRIPT = SCRIPT.replaceAll('stream 10 6', 'stream 40 10');
+const LONG_SCRIPT = SCRIPT.replaceAll('stream 10 9', 'stream 40 10');
 
 const TERMINATE_ALL = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE datname = current_database() AND pid <> pg_backend_pid()`;

@@ -34,7 +34,7 @@ describe('SIGTERM in the middle of a turn', () => {
   test('without grace hands the execution over, and the next start completes it', async () => {
     server = await startKillable({ env: AT_ONCE });
     // Long enough that the signal comes in the middle of it, also on a busy machine.
-    const execution = await terminateWhenSeen(1, /\bw4\b/, SCRIPT.replace('stream 10 6', 'stream 100 20'));
+    const execution = await terminateWhenSeen(1, /\bw4\b/, SCRIPT.replace('stream 10 9', 'stream 100 20'));
     expect(await server.exited()).toBe(0);
     expect(await execution.record()).toMatchObject({
       status: 'queued',
@@ -62,7 +62,7 @@ describe('SIGTERM in the middle of a turn', () => {
 
   test('completes what needs no more than that', async () => {
     server = await startKillable();
-    const execution = await terminateWhenSeen(1, /\bw4\b/, 'stream 10 6');
+    const execution = await terminateWhenSeen(1, /\bw4\b/, 'stream 10 9');
     expect(await server.exited()).toBe(0);
     expect(await execution.record()).toMatchObject({ status: 'completed' });
     await server.start();

@@ -95,7 +95,7 @@ export const NAMED_KILLS: NamedKill[] = [
   kill('the commit of the report', 'during', 'commit', REPORT_END, { report: undefined }),
   kill('the commit of the report', 'after', 'commit', REPORT_END),
   ...flush('start-step', 2, ['before', 'after']),
-  ...flush('text-delta', 14),
+  ...flush('text-delta', 12),
   ...around(['before', 'during', 'after'], 'the commit of turn 2', 'commit', TURN_END, { nth: 2 }),
   kill('the stored message', 'before', 'statement', MESSAGE),
   kill('the commit of the end', 'before', 'commit', MESSAGE),

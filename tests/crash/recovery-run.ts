@@ -18,13 +18,13 @@ import { waitFor } from '../support/wait-for.ts';
 /** Reasoning, text, three tools side by side (one of them must not be called twice), then all of it again. */
 export const SCRIPT = [
   'think First the order and the report',
-  'stream 10 6',
+  'stream 10 9',
   'call slow_report {"seconds":0.08,"name":"march"}',
   'call lookup_order {"orderId":"A-1"}',
   'call send_email {"to":"ann@example.com","subject":"Hello","body":"The report comes"}',
   '---',
   'think Now all of it is there',
-  'stream 10 6',
+  'stream 10 9',
 ].join('\n');
 
 /** Starts a server that can be told at which moment to kill itself. */
