@@ -66,6 +66,22 @@ async function stepsOf(databaseUrl: string, segment: string): Promise<string[]> 
   });
 }
 
+/** Suspends one that runs, as waiting for a person does: its owner is refused from then on. */
+async function suspendOne(databaseUrl: string): Promise<string> {
+  return withClient(databaseUrl, async (client) => {
+    const { rows } = await client.query<{ id: string }>(`
+      WITH suspended AS (
+        UPDATE outlast.workflow_executions
+        SET status = 'suspended', suspended_reason = 'approval', worker_id = NULL, suspended_at = clock_timestamp()
+        WHERE id = (SELECT id FROM outlast.workflow_executions WHERE status = 'running' ORDER BY id DESC LIMIT 1)
+        RETURNING id, attempt)
+      UPDATE outlast.execution_attempts a SET ended_at = clock_timestamp(), end_reason = 'suspended'
+      FROM suspended s WHERE a.execution_id = s.id AND a.attempt = s.attempt RETURNING s.id`);
+    if (rows[0] === undefined) throw new Error('None was running');
+    return rows[0].id;
+  });
+}
+
 test.each([
   ['from a build with other steps to this one', true],
   ['from this build to one with other steps', false],
@@ -83,6 +99,7 @@ test.each([
   await waitFor(() => readers.filter(({ events }) => events.length > 5).length > 3, {
     describe: 'some that run',
   });
+  const suspended = await suspendOne(old.databaseUrl);
   expect(await old.stop()).toBe(0);
   await waitFor(() => readers.every(({ isDone }) => isDone), {
     deadlineMs: 25_000,
@@ -95,7 +112,9 @@ test.each([
     expect(record.status).toBe('completed');
     await expectSound(record);
     expect(readers[i]?.events).toEqual(await readWholeStream(fresh.url, id));
-    if (record.attempts.some(({ endReason }) => endReason === 'drained')) handedOver.push(id);
+    const reasons = record.attempts.map(({ endReason }) => endReason);
+    if (reasons.includes('drained')) handedOver.push(id);
+    expect(reasons.includes('suspended')).toBe(id === suspended);
   }
   expect(handedOver.length).toBeGreaterThan(0);
   for (const id of handedOver) {
