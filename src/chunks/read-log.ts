@@ -67,7 +67,7 @@ export async function* readLog(
         continue;
       }
       mayAskTable = recent.length === 0;
-      const stretch = new LogStretch(runs, cursor);
+      const stretch = new LogStretch(runs, cursor, recent.length > 0 && follower.isShared);
       cursor = stretch.lastSeq;
       const givenAt = performance.now();
       yield stretch;

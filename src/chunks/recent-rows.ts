@@ -14,6 +14,8 @@ export interface Follower {
   news(ms: number): Promise<boolean>;
   /** The table was looked at and has nothing after `cursor`: what comes next is news, by whichever process. */
   caughtUp(cursor: number): void;
+  /** Whether others follow the same execution in this process. */
+  readonly isShared: boolean;
   close(): void;
 }
 
@@ -130,6 +132,9 @@ export class RecentRows {
         return rows;
       },
       news: (ms) => reader.news(ms),
+      get isShared() {
+        return followed.readers.size > 1;
+      },
       caughtUp: (cursor) => {
         reader.cursor = cursor;
         reader.hasChange = false;

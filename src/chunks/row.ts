@@ -57,10 +57,13 @@ export function endOf(row: { seq: number; n: number }): number {
 export class LogStretch implements Iterable<ReadChunk> {
   readonly runs: readonly ChunkRun[];
   readonly after: number;
+  /** Others are given these very runs, too. */
+  readonly isShared: boolean;
 
-  constructor(runs: readonly ChunkRun[], after: number) {
+  constructor(runs: readonly ChunkRun[], after: number, isShared = false) {
     this.runs = runs;
     this.after = after;
+    this.isShared = isShared;
   }
 
   get lastSeq(): number {

@@ -19,8 +19,9 @@ describe('framing', () => {
   });
 
   test('begins in the middle of a row if the reader has its first part, whoever read it before', () => {
-    const whole = parseEvents(SSE.rows(new LogStretch(ROWS, 0)));
-    expect(parseEvents(SSE.rows(new LogStretch(ROWS, 1)))).toEqual(whole.slice(1));
+    const whole = parseEvents(SSE.rows(new LogStretch(ROWS, 0, true)));
+    expect(parseEvents(SSE.rows(new LogStretch(ROWS, 1, true)))).toEqual(whole.slice(1));
+    expect(parseEvents(SSE.rows(new LogStretch(ROWS, 0, true)))).toEqual(whole);
     expect(parseEvents(SSE.rows(new LogStretch(ROWS, 0)))).toEqual(whole);
   });
 

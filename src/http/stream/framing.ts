@@ -40,10 +40,10 @@ export function framingOf(mediaType: string): Framing {
   return mediaType === NDJSON.contentType ? NDJSON : SSE;
 }
 
-/** Longer runs come from the table, for one reader alone. */
-const SHARED_LENGTH = 16 * 1024;
-
-/** Frames a run once for all its readers, as long as it is in memory; one that a cursor cuts, anew for that reader. */
+/**
+ * Frames a run once for all its readers, as long as it is in memory. One that a cursor cuts, or that has one reader
+ * only, is framed anew: a weak map of every row that streams by makes the process stand still when it grows.
+ */
 function framedOnce(frame: (seq: number, chunk: string) => string): Framing['rows'] {
   const framed = new WeakMap<ChunkRun, string>();
   const frameAfter = (run: ChunkRun, cursor: number) => {
@@ -52,16 +52,16 @@ function framedOnce(frame: (seq: number, chunk: string) => string): Framing['row
     for (const { seq, chunk } of chunksAfter(run, cursor)) text += frame(seq, chunk);
     return text;
   };
-  const frameWhole = (run: ChunkRun) => {
+  const frameShared = (run: ChunkRun) => {
     const known = framed.get(run);
     if (known !== undefined) return known;
     const text = frameAfter(run, 0);
-    if (run.chunks.length <= SHARED_LENGTH) framed.set(run, text);
+    framed.set(run, text);
     return text;
   };
-  return ({ runs, after }) => {
+  return ({ runs, after, isShared }) => {
     let text = '';
-    for (const run of runs) text += run.seq > after ? frameWhole(run) : frameAfter(run, after);
+    for (const run of runs) text += isShared && run.seq > after ? frameShared(run) : frameAfter(run, after);
     return text;
   };
 }
