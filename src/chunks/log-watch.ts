@@ -96,7 +96,7 @@ export class LogWatch {
     this.#wake();
     await this.#polling;
     await this.#listener.stop();
-    this.#releaseConnection();
+    if (!this.#reading) this.#releaseConnection();
   }
 
   /** True when hints can reach every reader that there is. */
@@ -151,7 +151,8 @@ export class LogWatch {
    * once: the next one is on its way before the readers, who wake after this, write what the last one brought.
    */
   async #read(): Promise<void> {
-    if (this.#reading) return;
+    // Mostly there is nothing: this process hears its own hints, too.
+    if (this.#reading || this.#stale.size === 0) return;
     this.#reading = true;
     try {
       this.#connection ??= await takeConnection(this.#options.db);
@@ -169,6 +170,8 @@ export class LogWatch {
         this.#options.logger.error({ err: error }, 'log.watch-failed');
     } finally {
       this.#reading = false;
+      // One that came only after the stop would hold up the end of the pool for ever.
+      if (this.#stopped.signal.aborted) this.#releaseConnection();
     }
   }
 
