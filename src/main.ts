@@ -92,6 +92,7 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
 
 interface WorkerParts {
   engine: Engine;
+  logWriter: LogWriter;
   executions: OwnedExecutions;
   closing: AbortController;
 }
@@ -180,7 +181,7 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
   isLaunched = true;
   if (runsExecutions) await startSweeper(inputs, engine, worker, place);
   if (runsExecutions) startMaintenance(inputs);
-  return { engine, executions, closing };
+  return { engine, logWriter, executions, closing };
 }
 
 function makeWorker(
@@ -248,7 +249,7 @@ interface HttpParts extends WorkerParts {
 }
 
 async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<HttpServer> {
-  const { metrics, db, recentRows, watch, agents, models, engine, closing } = parts;
+  const { metrics, db, recentRows, watch, agents, models, engine, logWriter, closing } = parts;
   const app = createApp({
     config,
     db,
@@ -256,6 +257,8 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     agents,
     models,
     dispatch: engine.dispatch,
+    discard: engine.segments.discard,
+    publish: (executionNo, rows) => logWriter.publish(executionNo, rows),
     isDraining: () => closing.signal.aborted,
     readiness: async () => ({ ...(await probe(db)), listener: watch.isHearing ? 'ok' : 'not connected' }),
     logger,
