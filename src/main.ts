@@ -4,10 +4,12 @@ import { registerWorkflows } from '../workflows/register-workflows.ts';
 import { registerAgentLoader } from './agents/import-agent.ts';
 import { type AgentCatalog, loadAgents } from './agents/load-agents.ts';
 import { createModelRegistry, type ModelRegistry } from './agents/model-registry.ts';
+import { ApprovalExpirer } from './approvals/approval-expirer.ts';
 import { LogHints } from './chunks/log-hints.ts';
 import { LogWatch } from './chunks/log-watch.ts';
 import { LogWriter } from './chunks/log-writer.ts';
 import { RecentRows } from './chunks/recent-rows.ts';
+import type { LogRow } from './chunks/row.ts';
 import type { Config } from './config/config.ts';
 import { packageVersion } from './config/package.ts';
 import { type Database, openDatabase } from './db/database.ts';
@@ -180,6 +182,7 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
   await engine.launch();
   isLaunched = true;
   if (runsExecutions) await startSweeper(inputs, engine, worker, place);
+  if (runsExecutions) startExpirer(inputs, engine, logWriter);
   if (runsExecutions) startMaintenance(inputs);
   return { engine, logWriter, executions, closing };
 }
@@ -224,6 +227,15 @@ async function startSweeper(
   });
   await sweeper.start();
   closers.push(() => sweeper.stop());
+}
+
+function startExpirer({ db, logger, closers }: WorkerInputs, engine: Engine, logWriter: LogWriter): void {
+  const { dispatch, segments } = engine;
+  const publish = (executionNo: number, rows: readonly LogRow[]) => logWriter.publish(executionNo, rows);
+  const decisions = { dispatch, discard: segments.discard, publish };
+  const expirer = new ApprovalExpirer({ db, decisions, logger });
+  expirer.start();
+  closers.push(() => expirer.stop());
 }
 
 function startMaintenance({ config, logger, metrics, db, closers }: WorkerInputs): void {

@@ -1,8 +1,8 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { Chunk } from '../chunks/chunk.ts';
 import type { Transaction } from '../db/database.ts';
+import { plainText } from '../db/plain-text.ts';
 import { toolCalls } from '../db/schema.ts';
-import { plainText } from './plain-text.ts';
 import type { ApprovalRow } from './view.ts';
 
 /*

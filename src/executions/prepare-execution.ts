@@ -77,7 +77,10 @@ async function readInputs(db: Database, executionId: string): Promise<Omit<Execu
     .from(executionInputs)
     .where(eq(executionInputs.executionId, executionId));
   if (inputs === undefined) throw new Error(`Execution ${executionId} has no inputs`);
-  const limits = { maxTakeovers: DEFAULT_MAX_TAKEOVERS, ...(inputs.limits as Omit<AgentLimits, 'maxTakeovers'>) };
+  const limits = {
+    maxTakeovers: DEFAULT_MAX_TAKEOVERS,
+    ...(inputs.limits as Omit<AgentLimits, 'maxTakeovers'>),
+  };
   return { limits, historyPosition: inputs.historyPosition };
 }
 

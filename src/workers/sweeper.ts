@@ -2,7 +2,7 @@ import { type Database, transaction } from '../db/database.ts';
 import { isTransient } from '../db/errors.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
 import type { ExecutionMetrics } from '../executions/execution-metrics.ts';
-import { findOwnerless } from '../executions/find-ownerless.ts';
+import { findOwnerless, findUnwaiting } from '../executions/find-ownerless.ts';
 import { type DiscardSegment, handOver, type Stuck } from '../executions/hand-over.ts';
 import { findUnpromoted, promoteWaiting } from '../executions/promote-waiting.ts';
 import { pause } from '../pause.ts';
@@ -10,8 +10,8 @@ import { type BuryOptions, buryDead } from './bury-dead.ts';
 
 /** Executions looked at in one pass of a healer; the next pass takes the rest. */
 const BATCH = 500;
-/** What is left over does no harm but take room: looked for in one of so many passes. */
-const ORPHANS_EVERY = 10;
+/** What should not be, or does no harm but take room, is looked for in one of so many passes. */
+const RARELY = 10;
 
 /** What the engine that runs segments knows of those that went wrong. */
 export interface SegmentHealth {
@@ -62,7 +62,9 @@ export class Sweeper {
       for (const threadNo of await findUnpromoted(db, BATCH)) {
         await this.#heal({ threadNo }, () => promoteWaiting(db, dispatch, threadNo));
       }
-      if (this.#passes++ % ORPHANS_EVERY === 0) await this.#discardOrphans();
+      if (this.#passes++ % RARELY !== 0) return;
+      await this.#handOverAll(await findUnwaiting(db, BATCH));
+      await this.#discardOrphans();
     } catch (error) {
       if (!isTransient(error)) logger.error({ err: error }, 'sweeper.failed');
     }
