@@ -62,7 +62,8 @@ export async function requestApproval(
     risk,
     approvers: tool === undefined ? (request.approvers ?? null) : copyOf(tool.approvers),
     // That nobody looked is never a reason to do something a second time (T2).
-    onExpire: kind === 'approval' && tool?.kind === 'tool' ? tool.onExpire : 'deny',
+    onExpire:
+      kind === 'approval' && tool?.kind === 'tool' && tool.onExpire === 'approve' ? 'approve' : 'deny',
     expiresAt: timeoutMs === null ? null : sql`clock_timestamp() + ${timeoutMs} * interval '1 ms'`,
     createdAt: sql`clock_timestamp()`,
   });
@@ -77,6 +78,7 @@ export async function requestApproval(
   });
 }
 
-function copyOf(names: readonly string[] | null): string[] | null {
-  return names === null ? null : [...names];
+/** An agent may have been made by an older copy of the package, which knew of none. */
+function copyOf(names: readonly string[] | null | undefined): string[] | null {
+  return names == null ? null : [...names];
 }

@@ -27,6 +27,9 @@ test('defaults are filled in', () => {
     timeoutMs: 300_000,
     retries: 0,
     risk: 'low',
+    onExpire: 'deny',
+    approvalTimeoutMs: null,
+    approvers: null,
   });
   expect(ask).toMatchObject({ kind: 'question', description: 'Asks' });
   expect(defineAgent({ instructions: 'Be nice.', limits: { maxTurns: 3 } })).toEqual({
@@ -229,6 +232,9 @@ describe('the hash of an agent', () => {
         { idempotent: true },
         { risk: 'high' },
         { timeoutMs: 1 },
+        { approvalTimeoutMs: 1 },
+        { approvalTimeoutMs: 1, onExpire: 'approve' },
+        { approvers: ['ann'] },
       ].map((changed) =>
         defineAgent({ instructions: 'i', tools: { add: change(changed), ask }, limits: agent.limits }),
       ),

@@ -3,7 +3,10 @@ import { canonicalJson } from '../../src/approvals/canonical-json.ts';
 import { inputHash } from '../../src/approvals/input-hash.ts';
 
 test('JSON is written as in the examples of RFC 8785', () => {
-  const literals = { literals: [null, true, false], numbers: [333333333.33333329, 1e30, 4.5, 2e-3, 1e-27] };
+  const literals = {
+    literals: [null, true, false],
+    numbers: JSON.parse('[333333333.33333329,1E30,4.50,2e-3,1e-27]') as number[],
+  };
   expect(canonicalJson({ ...literals, string: '\u20ac$\u000f\nA\'B"\\\\"/' })).toBe(
     '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}',
   );
