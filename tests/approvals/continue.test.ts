@@ -106,6 +106,40 @@ describe('an execution that waits for a person', () => {
     expect(await readEffects(server.dataDir, id)).toHaveLength(2);
   });
 
+  test.each([
+    ['first to last', [0, 1]],
+    ['last to first', [1, 0]],
+  ])('goes on once with all results when two of three calls are decided from %s', async (_, order) => {
+    const script = `call lookup_order {"orderId":"A-1"}\n${REFUND}\n${REFUND.replace('20', '30')}`;
+    const { id, calls } = await startWaiting(script);
+    expect((await record(id)).calls.map(({ status }) => status)).toEqual(['completed', 'pending', 'pending']);
+    for (const i of order) {
+      expect((await record(id)).status).toBe('suspended');
+      const answer = await decide(id, calls[i], { approved: i === 0, reason: 'so be it' });
+      expect(answer.status).toBe(200);
+    }
+    const text = await finished(id);
+    expect(JSON.parse(text.replace('done: ', ''))).toEqual([
+      { orderId: 'A-1', item: 'Desk lamp', amount: 49.9, status: 'delivered' },
+      { refunded: 20, orderId: 'A-1' },
+      { denied: 'so be it' },
+    ]);
+    expect((await record(id)).attempts).toHaveLength(2);
+    expect(await readEffects(server.dataDir, id)).toHaveLength(1);
+  });
+
+  test('lets a stream end that only goes on until then, with every row that there is', async () => {
+    const { id, calls } = await startWaiting(REFUND);
+    const { text } = await ask(server.url, `/executions/${id}/stream?until=suspended`);
+    const { log } = await record(id);
+    expect([...text.matchAll(/^id: (\d+)$/gm)].map(([, seq]) => Number(seq))).toEqual(
+      log.map(({ seq }) => seq),
+    );
+    expect(text).toContain('data: {"type":"finish","finishReason":"tool-calls"}\n\ndata: [DONE]');
+    await decide(id, calls[0], { approved: true });
+    await finished(id);
+  });
+
   test('answers a repeated request with the same key with the first answer', async () => {
     const { id, calls } = await startWaiting(REFUND);
     const options = { headers: { 'idempotency-key': 'once' }, body: { approved: true } };
@@ -168,5 +202,34 @@ describe('outlasts the death of its process', () => {
     } finally {
       await other.dispose();
     }
+  });
+});
+
+describe('a time to decide that is over', () => {
+  let impatient: TestServer;
+
+  beforeAll(async () => {
+    const env = { OUTLAST_AGENTS_DIR: 'tests/approvals/fixtures/impatient', LOG_LEVEL: 'warn' };
+    impatient = await startServer({ databaseUrl: database.url, env });
+    await server.stop();
+  });
+
+  afterAll(() => impatient.dispose());
+
+  test('is decided as its tool says, also when every process was down when it came', async () => {
+    const { id } = await start(impatient.url, { agentId: 'impatient', input: 'call act {}' });
+    expect(await finished(id)).toMatch(/^done: \[\{"denied":".*expired.*"\}\]$/);
+    const { id: late } = await start(impatient.url, { agentId: 'impatient', input: 'call wait {}' });
+    await waitForStatus(late, 'suspended');
+    await impatient.kill();
+    await withClient(database.url, (client) =>
+      client.query(
+        "UPDATE outlast.approvals SET expires_at = now() - interval '1 minute' WHERE execution_id = $1",
+        [late],
+      ),
+    );
+    await impatient.start();
+    expect(await finished(late)).toBe('done: ["acted"]');
+    expect(await approvalsOf(late)).toMatchObject([{ status: 'approved' }]);
   });
 });
