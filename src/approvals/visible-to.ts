@@ -13,18 +13,7 @@ export function visibleTo(scope: Scope): SQL {
   ) as SQL;
 }
 
-/** What a caller may decide of that: where approvers are named, only they. */
-export function decidableBy(scope: Scope): SQL {
-  return or(
-    and(within(approvals, scope), sql`${approvals.approvers} IS NULL`),
-    and(
-      eq(approvals.tenantId, scope.tenantId),
-      sql`${approvals.approvers} @> ARRAY[${scope.ownerId}]::text[]`,
-    ),
-  ) as SQL;
-}
-
-/** The same of an approval at hand. */
+/** Whether a caller may decide what they see: where approvers are named, only they. */
 export function mayDecide(
   scope: Scope,
   approval: Pick<typeof approvals.$inferSelect, 'ownerId' | 'approvers'>,
