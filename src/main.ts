@@ -4,10 +4,12 @@ import { registerWorkflows } from '../workflows/register-workflows.ts';
 import { registerAgentLoader } from './agents/import-agent.ts';
 import { type AgentCatalog, loadAgents } from './agents/load-agents.ts';
 import { createModelRegistry, type ModelRegistry } from './agents/model-registry.ts';
+import { ApprovalExpirer } from './approvals/approval-expirer.ts';
 import { LogHints } from './chunks/log-hints.ts';
 import { LogWatch } from './chunks/log-watch.ts';
 import { LogWriter } from './chunks/log-writer.ts';
 import { RecentRows } from './chunks/recent-rows.ts';
+import type { LogRow } from './chunks/row.ts';
 import type { Config } from './config/config.ts';
 import { packageVersion } from './config/package.ts';
 import { type Database, openDatabase } from './db/database.ts';
@@ -87,6 +89,7 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
 
 interface WorkerParts {
   engine: Engine;
+  logWriter: LogWriter;
   executions: OwnedExecutions;
   closing: AbortController;
 }
@@ -174,8 +177,9 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
   await engine.launch();
   isLaunched = true;
   if (runsExecutions) startSweeper(inputs, engine, worker, place);
+  if (runsExecutions) startExpirer(inputs, engine, logWriter);
   if (runsExecutions) startMaintenance(inputs);
-  return { engine, executions, closing };
+  return { engine, logWriter, executions, closing };
 }
 
 /** Its lease has a connection of its own: it must not wait behind the work of a busy pool. */
@@ -221,6 +225,15 @@ function startSweeper(
   closers.push(() => sweeper.stop());
 }
 
+function startExpirer({ db, logger, closers }: WorkerInputs, engine: Engine, logWriter: LogWriter): void {
+  const { dispatch, segments } = engine;
+  const publish = (executionNo: number, rows: readonly LogRow[]) => logWriter.publish(executionNo, rows);
+  const decisions = { dispatch, discard: segments.discard, publish };
+  const expirer = new ApprovalExpirer({ db, decisions, logger });
+  expirer.start();
+  closers.push(() => expirer.stop());
+}
+
 function startMaintenance({ config, logger, metrics, db, closers }: WorkerInputs): void {
   const maintenance = new Maintenance({
     db,
@@ -244,7 +257,7 @@ interface HttpParts extends WorkerParts {
 }
 
 async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<HttpServer> {
-  const { metrics, db, recentRows, watch, agents, models, engine, closing } = parts;
+  const { metrics, db, recentRows, watch, agents, models, engine, logWriter, closing } = parts;
   const app = createApp({
     config,
     db,
@@ -252,6 +265,8 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     agents,
     models,
     dispatch: engine.dispatch,
+    discard: engine.segments.discard,
+    publish: (executionNo, rows) => logWriter.publish(executionNo, rows),
     isDraining: () => closing.signal.aborted,
     readiness: async () => ({ ...(await probe(db)), listener: watch.isHearing ? 'ok' : 'not connected' }),
     logger,

@@ -32,6 +32,8 @@ async function follow(steps: ExecutionSteps, runStep: RunStep, ref: SegmentRef, 
       return { do: 'model-turn', turn: next.turn };
     case 'tools':
       return callTools(steps, runStep, ref, next.turn, next.toolCallIds);
+    case 'suspend':
+      return runStep(`suspend ${next.turn}`, () => steps.suspend(ref, next.turn, next.toolCallIds));
   }
 }
 
@@ -46,8 +48,10 @@ async function callTools(
   const calls = toolCallIds.map((id) => runStep(`tool ${id}`, () => steps.callTool(ref, id)));
   const results = await Promise.allSettled(calls);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
-  const ends = results.flatMap((result) =>
-    result.status === 'fulfilled' && result.value.do !== 'go-on' ? [result.value] : [],
-  );
-  return ends.find((end) => end.do === 'stop') ?? ends[0] ?? { do: 'model-turn', turn: turn + 1 };
+  const states = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const ends = states.filter((state): state is Next => state.do !== 'go-on' && state.do !== 'wait');
+  const end = ends.find(({ do: what }) => what === 'stop') ?? ends[0];
+  if (end !== undefined) return end;
+  if (states.some(({ do: what }) => what === 'wait')) return { do: 'suspend', turn, toolCallIds };
+  return { do: 'model-turn', turn: turn + 1 };
 }

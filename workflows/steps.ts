@@ -14,9 +14,14 @@ export type Next =
   | { do: 'model-turn'; turn: number }
   | { do: 'back-off'; turn: number; delayMs: number }
   | { do: 'tools'; turn: number; toolCallIds: string[] }
+  /** A call of the turn waits for a person, and all that need none are over. */
+  | { do: 'suspend'; turn: number; toolCallIds: string[] }
   | { do: 'finish'; outcome: Outcome }
-  /** Somebody else owns the execution, or will: end quietly. */
+  /** Somebody else owns the execution, or will, or it waits for a person: end quietly. */
   | { do: 'stop' };
+
+/** How a tool call stands: it has its result, or a person has to decide about it first. */
+export type CallState = { do: 'go-on' } | { do: 'wait' };
 
 /**
  * The steps of an execution. Each runs at least once and takes effect exactly once: it looks for its own result
@@ -32,7 +37,9 @@ export interface ExecutionSteps {
   /** Waits before a failed model call is made again. */
   backOff(ref: SegmentRef, delayMs: number): Promise<void>;
   /** One tool call of a turn. */
-  callTool(ref: SegmentRef, toolCallId: string): Promise<{ do: 'go-on' } | Next>;
+  callTool(ref: SegmentRef, toolCallId: string): Promise<CallState | Next>;
+  /** Lets the execution wait for people, and the segment end; or goes on with the calls if all is decided by now. */
+  suspend(ref: SegmentRef, turn: number, toolCallIds: string[]): Promise<Next>;
   /** Seals the log, stores the message and makes the execution final. */
   finish(ref: SegmentRef, outcome: Outcome): Promise<void>;
   /** Frees what this process holds for the segment; not a step, for it changes nothing that lasts. */

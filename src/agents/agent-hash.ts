@@ -19,10 +19,12 @@ export function agentHash(agent: AgentDefinition): string {
 
 function toolFacts(tool: AnyTool): Record<string, unknown> {
   const { kind, description } = tool;
-  const told = { kind, description, inputSchema: inputJsonSchema(tool) };
+  const { approvalTimeoutMs, approvers } = tool;
+  const told = { kind, description, inputSchema: inputJsonSchema(tool), approvalTimeoutMs, approvers };
   if (tool.kind === 'question') return told;
-  const { idempotent, timeoutMs, retries, risk } = tool;
-  return { ...told, needsApproval: approvalMode(tool.needsApproval), idempotent, timeoutMs, retries, risk };
+  const { idempotent, timeoutMs, retries, risk, onExpire } = tool;
+  const needsApproval = approvalMode(tool.needsApproval);
+  return { ...told, needsApproval, idempotent, timeoutMs, retries, risk, onExpire };
 }
 
 /** How a rule reads where a function cannot be shown. */

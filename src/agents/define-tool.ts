@@ -52,6 +52,12 @@ export interface ToolOptions<Schema extends z.ZodObject, Output> {
   retries?: number;
   /** Default: 'low'. */
   risk?: ToolRisk;
+  /** Milliseconds that people have to decide; then the call counts as denied. Default: no limit. */
+  approvalTimeoutMs?: number;
+  /** What the end of that time means: `approve` lets the call run though nobody looked at it. Default: 'deny'. */
+  onExpire?: 'deny' | 'approve';
+  /** The ids of those who may decide. Default: the owner of the thread. */
+  approvers?: string[];
 }
 
 export interface QuestionOptions<Schema extends z.ZodObject> {
@@ -59,13 +65,25 @@ export interface QuestionOptions<Schema extends z.ZodObject> {
   description: string;
   /** What the model has to give: the question. */
   inputSchema: Schema;
+  /** Milliseconds that people have to answer; then the question counts as declined. Default: no limit. */
+  approvalTimeoutMs?: number;
+  /** The ids of those who may answer. Default: the owner of the thread. */
+  approvers?: string[];
 }
 
 // A method's type: TypeScript compares those loosely, so that one agent can have tools of different inputs.
 type LooseRule<Input> = { rule(input: Input, context: ToolContext): boolean | Promise<boolean> }['rule'];
 
+/** Who is asked, and for how long. */
+interface Asking {
+  /** `null`: for as long as it takes. */
+  readonly approvalTimeoutMs: number | null;
+  /** `null`: the owner of the thread. */
+  readonly approvers: readonly string[] | null;
+}
+
 /** A tool, with its defaults filled in. */
-export interface ToolDefinition<Schema extends z.ZodObject = z.ZodObject, Output = unknown> {
+export interface ToolDefinition<Schema extends z.ZodObject = z.ZodObject, Output = unknown> extends Asking {
   readonly kind: 'tool';
   readonly description: string;
   readonly inputSchema: Schema;
@@ -73,12 +91,13 @@ export interface ToolDefinition<Schema extends z.ZodObject = z.ZodObject, Output
   readonly timeoutMs: number;
   readonly retries: number;
   readonly risk: ToolRisk;
+  readonly onExpire: 'deny' | 'approve';
   readonly needsApproval: boolean | LooseRule<z.output<Schema>>;
   execute(input: z.output<Schema>, context: ToolContext): Output | Promise<Output>;
 }
 
 /** A tool that a person answers: the execution waits for the answer, and the answer is the output. */
-export interface QuestionDefinition<Schema extends z.ZodObject = z.ZodObject> {
+export interface QuestionDefinition<Schema extends z.ZodObject = z.ZodObject> extends Asking {
   readonly kind: 'question';
   readonly description: string;
   readonly inputSchema: Schema;
@@ -96,6 +115,29 @@ export const milliseconds = z
   .max(longestTimeoutMs, `must be at most ${longestTimeoutMs} ms`);
 
 export const description = z.string('must be a text').trim().min(1, 'must not be empty');
+
+/** Ten years: longer than that is a slip. */
+const longestApprovalMs = 10 * 365 * 86_400_000;
+
+const asking = {
+  approvalTimeoutMs: z
+    .int('must be a number of milliseconds')
+    .positive('must be more than 0')
+    .max(longestApprovalMs, `must be at most ${longestApprovalMs} ms`)
+    .nullable()
+    .default(null),
+  approvers: z
+    .array(
+      z
+        .string('must be a list of texts')
+        .min(1, 'must not be empty')
+        .regex(/^[^\0\p{Surrogate}]*$/u, 'must be plain text'),
+      'must be a list of texts',
+    )
+    .min(1, 'must name somebody')
+    .nullable()
+    .default(null),
+};
 
 const inputSchema = z.custom<z.ZodObject>(
   isObjectSchema,
@@ -118,9 +160,11 @@ const toolOptions = z.object({
   timeoutMs: milliseconds.default(300_000),
   retries: z.int('must be a whole number').min(0, 'must be 0 or more').default(0),
   risk: z.enum(['low', 'medium', 'high'], 'must be "low", "medium" or "high"').default('low'),
+  onExpire: z.enum(['deny', 'approve'], 'must be "deny" or "approve"').default('deny'),
+  ...asking,
 });
 
-const questionOptions = z.object({ description, inputSchema });
+const questionOptions = z.object({ description, inputSchema, ...asking });
 
 /**
  * Defines something that an agent can do.
@@ -135,6 +179,9 @@ export function defineTool<Schema extends z.ZodObject, Output>(
     throw new DefinitionError(
       'defineTool: "retries" is only for tools with "idempotent: true", since a call that failed may have had its effect',
     );
+  }
+  if (checked.onExpire === 'approve' && checked.approvalTimeoutMs === null) {
+    throw new DefinitionError('defineTool: "onExpire" needs "approvalTimeoutMs", or it would never happen');
   }
   return branded({ kind: 'tool', ...checked }) as ToolDefinition<Schema, Output>;
 }

@@ -20,3 +20,19 @@ export async function untilReachable<T>(signal: AbortSignal, work: () => Promise
     await delay(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
+
+/**
+ * The same for somebody who is waiting for an answer: gives up after `patienceMs`.
+ * @throws what `work` threw last
+ */
+export async function whilePatient<T>(patienceMs: number, work: () => Promise<T>): Promise<T> {
+  const until = performance.now() + patienceMs;
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isTransient(error) || performance.now() + pause > until) throw error;
+    }
+    await delay(pause);
+  }
+}

@@ -15,6 +15,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import type { ApprovalEventKind, ApprovalKind, ApprovalStatus } from '../approvals/status.ts';
 
 /*
  * Content (messages, tool inputs and outputs, chunks) is `json` or `text`, never `jsonb`: jsonb reorders keys,
@@ -271,6 +272,8 @@ export const toolCalls = outlast.table(
     position: integer('position').notNull(),
     toolName: text('tool_name').notNull(),
     input: json('input').$type<unknown>().notNull(),
+    // What runs instead, if a person approved the call with other input than the model gave.
+    editedInput: json('edited_input').$type<unknown>(),
     idempotent: boolean('idempotent').notNull(),
     status: text('status').notNull(),
     attempt: integer('attempt'),
@@ -294,6 +297,111 @@ export const toolCalls = outlast.table(
     ),
     check('tool_calls_output_check', sql`(${t.status} = 'completed') = (${t.output} IS NOT NULL)`),
     check('tool_calls_running_check', sql`${t.status} <> 'running' OR ${t.attempt} IS NOT NULL`),
+  ],
+);
+
+/** A question to a person that blocks a tool call. Its kinds and statuses: `src/approvals/status.ts`. */
+export const approvals = outlast.table(
+  'approvals',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: tenantId(),
+    ownerId: text('owner_id').notNull(),
+    executionId: uuid('execution_id').notNull(),
+    threadNo: bigint('thread_no', { mode: 'number' }).notNull(),
+    agentId: text('agent_id').notNull(),
+    toolCallId: text('tool_call_id').notNull(),
+    toolName: text('tool_name').notNull(),
+    turn: integer('turn').notNull(),
+    kind: text('kind').$type<ApprovalKind>().notNull(),
+    status: text('status').$type<ApprovalStatus>().notNull().default('pending'),
+    input: json('input').$type<unknown>().notNull(),
+    inputHash: text('input_hash').notNull(),
+    inputSchema: json('input_schema').$type<unknown>().notNull(),
+    editedInput: json('edited_input').$type<unknown>(),
+    output: json('output').$type<unknown>(),
+    context: json('context').$type<ApprovalContext>().notNull(),
+    risk: text('risk').$type<'low' | 'medium' | 'high'>().notNull(),
+    reason: text('reason'),
+    // Null: whoever owns the thread decides.
+    approvers: text('approvers').array(),
+    assignee: text('assignee'),
+    onExpire: text('on_expire').$type<'deny' | 'approve'>().notNull().default('deny'),
+    expiresAt: time('expires_at'),
+    decidedBy: text('decided_by'),
+    decidedAt: time('decided_at'),
+    // Made by whoever decides, so that one that did not hear its commit knows its own decision again.
+    decisionId: uuid('decision_id'),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    foreignKey({
+      name: 'approvals_execution_fkey',
+      columns: [t.executionId],
+      foreignColumns: [workflowExecutions.id],
+    }).onDelete('cascade'),
+    uniqueIndex('approvals_pending_key').on(t.executionId, t.toolCallId).where(sql`status = 'pending'`),
+    index('approvals_inbox_idx').on(t.tenantId, t.ownerId, t.status, t.createdAt, t.id),
+    index('approvals_execution_idx').on(t.executionId, t.createdAt),
+    index('approvals_due_idx').on(t.expiresAt).where(sql`status = 'pending' AND expires_at IS NOT NULL`),
+    index('approvals_approvers_idx').using('gin', t.approvers).where(sql`approvers IS NOT NULL`),
+    check('approvals_kind_check', sql`${t.kind} IN ('approval', 'question', 'unknown-outcome')`),
+    check(
+      'approvals_status_check',
+      sql`${t.status} IN ('pending', 'approved', 'denied', 'answered', 'retried', 'resolved', 'expired', 'cancelled')`,
+    ),
+    check(
+      'approvals_kind_status_check',
+      sql`${t.status} IN ('pending', 'denied', 'expired', 'cancelled')
+        OR (${t.kind} = 'approval' AND ${t.status} = 'approved')
+        OR (${t.kind} = 'question' AND ${t.status} = 'answered')
+        OR (${t.kind} = 'unknown-outcome' AND ${t.status} IN ('retried', 'resolved'))`,
+    ),
+    // A1: decided is decided, by somebody, at some time.
+    check(
+      'approvals_decided_check',
+      sql`(${t.status} = 'pending') = (${t.decidedAt} IS NULL)
+        AND (${t.decidedAt} IS NULL) = (${t.decidedBy} IS NULL)`,
+    ),
+    check(
+      'approvals_output_check',
+      sql`(${t.status} IN ('answered', 'resolved')) = (${t.output} IS NOT NULL)`,
+    ),
+    check('approvals_edited_check', sql`${t.editedInput} IS NULL OR ${t.status} = 'approved'`),
+    check('approvals_risk_check', sql`${t.risk} IN ('low', 'medium', 'high')`),
+    check('approvals_on_expire_check', sql`${t.onExpire} IN ('deny', 'approve')`),
+  ],
+);
+
+/** What was being talked about when a person was asked. */
+export interface ApprovalContext {
+  lastUserMessage: string;
+  textSoFar: string;
+}
+
+/** What became of an approval and who did it, in order: written and never changed. */
+export const approvalEvents = outlast.table(
+  'approval_events',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    tenantId: tenantId(),
+    approvalId: uuid('approval_id').notNull(),
+    kind: text('kind').$type<ApprovalEventKind>().notNull(),
+    by: text('by').notNull(),
+    at: time('at').notNull().default(sql`clock_timestamp()`),
+    detail: json('detail').$type<Record<string, unknown>>().notNull().default(sql`'{}'::json`),
+  },
+  (t) => [
+    foreignKey({
+      name: 'approval_events_approval_fkey',
+      columns: [t.approvalId],
+      foreignColumns: [approvals.id],
+    }).onDelete('cascade'),
+    index('approval_events_approval_idx').on(t.approvalId, t.id),
+    check(
+      'approval_events_kind_check',
+      sql`${t.kind} IN ('requested', 'assigned', 'approved', 'denied', 'answered', 'retried', 'resolved', 'expired', 'cancelled')`,
+    ),
   ],
 );
 

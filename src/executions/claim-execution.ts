@@ -9,6 +9,7 @@ export interface ClaimedExecution {
   id: string;
   no: number;
   tenantId: string;
+  ownerId: string;
   threadNo: number;
   threadId: string;
   ordinal: number;

@@ -1,4 +1,5 @@
 import { and, eq, sql } from 'drizzle-orm';
+import { cancelApprovals } from '../approvals/cancel-approvals.ts';
 import { insertInTransaction } from '../chunks/insert-rows.ts';
 import { readLastSeq } from '../chunks/read-rows.ts';
 import { makeRows } from '../chunks/row.ts';
@@ -22,6 +23,7 @@ export async function failPlainly(db: Database, owned: OwnedExecution, signal: A
       const chunk = { type: 'error' as const, errorText: 'An internal error ended the execution' };
       const rows = makeRows([{ turn: loggedTurn, chunk }], last, claimed.attempt);
       await insertInTransaction(tx, log.owner, rows);
+      await cancelApprovals(tx, claimed.id, 'outlast');
       await endAttempt(tx, claimed.id, claimed.attempt, 'failed');
       await tx
         .update(workflowExecutions)

@@ -1,6 +1,7 @@
 import type { UIMessage } from 'ai';
 import { eq, sql } from 'drizzle-orm';
 import type { Outcome } from '../../workflows/steps.ts';
+import { cancelApprovals } from '../approvals/cancel-approvals.ts';
 import type { Chunk } from '../chunks/chunk.ts';
 import { foldChunks } from '../chunks/fold.ts';
 import { readLastSeq, readWholeLog } from '../chunks/read-rows.ts';
@@ -45,6 +46,7 @@ export async function finishExecution(
         append(owned.loggedTurn, ...ending.chunks);
         await storeMessage(tx, owned, ending.message, outcome);
         await makeFinal(tx, owned, outcome, ending.readUpTo + ending.chunks.length);
+        await cancelApprovals(tx, owned.claimed.id, 'outlast');
         await endAttempt(tx, owned.claimed.id, owned.claimed.attempt, outcome.status);
         return promoteNext(tx, deps.dispatch, owned.claimed.threadNo);
       },

@@ -20,13 +20,14 @@ export async function checkTakeoverBudget(
   return { do: 'finish', outcome: { status: 'failed', code: 'takeover-budget-exhausted', detail } };
 }
 
-/** How often a worker has died under it since it last got on. */
+/** How often a worker has died under it since it last got on, or a person wanted it to go on. */
 async function countDeaths(db: Executor, executionId: string): Promise<number> {
   const { rows } = await db.execute<{ deaths: number }>(sql`
     SELECT count(*)::int AS deaths FROM outlast.execution_attempts
     WHERE execution_id = ${executionId} AND end_reason IN ('crashed', 'lease-lost')
       AND ended_at > coalesce(greatest(
         (SELECT max(ended_at) FROM outlast.execution_turns WHERE execution_id = ${executionId}),
-        (SELECT max(ended_at) FROM outlast.tool_calls WHERE execution_id = ${executionId})), '-infinity')`);
+        (SELECT max(ended_at) FROM outlast.tool_calls WHERE execution_id = ${executionId}),
+        (SELECT max(decided_at) FROM outlast.approvals WHERE execution_id = ${executionId})), '-infinity')`);
   return rows[0]?.deaths ?? 0;
 }

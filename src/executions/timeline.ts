@@ -1,7 +1,7 @@
 import { asc, eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Database, transaction } from '../db/database.ts';
-import { executionAttempts, executionTurns, toolCalls } from '../db/schema.ts';
+import { approvals, executionAttempts, executionTurns, toolCalls } from '../db/schema.ts';
 import type { Scope } from '../db/scope.ts';
 import { getExecution } from './get-execution.ts';
 import { isFinalStatus } from './status.ts';
@@ -27,10 +27,11 @@ export type TimelineEntry = z.output<typeof timelineEntrySchema>;
 type Attempt = typeof executionAttempts.$inferSelect;
 type Turn = typeof executionTurns.$inferSelect;
 type ToolCall = typeof toolCalls.$inferSelect;
+type Approval = typeof approvals.$inferSelect;
 
 /** What happened in an execution, in the order in which it began. @throws Problem not-found */
 export async function readTimeline(db: Database, scope: Scope, id: string): Promise<TimelineEntry[]> {
-  const { execution, attempts, turns, calls } = await transaction(
+  const { execution, attempts, turns, calls, asked } = await transaction(
     db,
     async (tx) => ({
       execution: await getExecution(tx, scope, id),
@@ -41,13 +42,15 @@ export async function readTimeline(db: Database, scope: Scope, id: string): Prom
         .orderBy(asc(executionAttempts.attempt)),
       turns: await tx.select().from(executionTurns).where(eq(executionTurns.executionId, id)),
       calls: await tx.select().from(toolCalls).where(eq(toolCalls.executionId, id)),
+      asked: await tx.select().from(approvals).where(eq(approvals.executionId, id)),
     }),
     'repeatable read',
   );
   const entries = [
     ...attempts.map((attempt) => attemptEntry(attempt, execution)),
     ...turns.flatMap((turn) => [turnEntry(turn, execution), ...retryEntries(turn)]),
-    ...calls.map(toolEntry),
+    ...calls.map((call) => toolEntry(call, asked)),
+    ...asked.map(approvalEntry),
     ...suspensionEntries(attempts, execution),
     ...cancelEntries(execution),
   ];
@@ -108,7 +111,10 @@ function retryEntries(turn: Turn): TimelineEntry[] {
   });
 }
 
-function toolEntry(call: ToolCall): TimelineEntry {
+function toolEntry(call: ToolCall, asked: readonly Approval[]): TimelineEntry {
+  const edit = asked.find(
+    ({ toolCallId, editedInput }) => toolCallId === call.toolCallId && editedInput !== null,
+  );
   return {
     kind: 'tool',
     name: call.toolName,
@@ -121,6 +127,28 @@ function toolEntry(call: ToolCall): TimelineEntry {
       turn: call.turn,
       idempotent: call.idempotent,
       error: call.errorCode === null ? null : { code: call.errorCode, detail: call.errorText ?? '' },
+      ...(edit === undefined ? {} : { editedBy: edit.decidedBy, from: call.input, to: call.editedInput }),
+    },
+  };
+}
+
+/** From the question until somebody decided it, or nobody had to any more. */
+function approvalEntry(approval: Approval): TimelineEntry {
+  return {
+    kind: 'approval',
+    name: approval.toolName,
+    startedAt: approval.createdAt.toISOString(),
+    endedAt: approval.decidedAt?.toISOString() ?? null,
+    status: approval.status,
+    attempt: null,
+    detail: {
+      approvalId: approval.id,
+      kind: approval.kind,
+      toolCallId: approval.toolCallId,
+      turn: approval.turn,
+      decidedBy: approval.decidedBy,
+      reason: approval.reason,
+      ...(approval.editedInput === null ? {} : { from: approval.input, to: approval.editedInput }),
     },
   };
 }

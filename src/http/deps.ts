@@ -2,9 +2,11 @@ import type { Logger } from 'pino';
 import type { AgentCatalog } from '../agents/load-agents.ts';
 import type { ModelRegistry } from '../agents/model-registry.ts';
 import type { RecentRows } from '../chunks/recent-rows.ts';
+import type { LogRow } from '../chunks/row.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../db/database.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
+import type { DiscardSegments } from '../executions/hand-over.ts';
 import type { Metrics } from '../metrics/create-metrics.ts';
 
 /** What the routes work on. */
@@ -15,6 +17,9 @@ export interface HttpDeps {
   readonly agents: AgentCatalog;
   readonly models: ModelRegistry;
   readonly dispatch: Dispatch;
+  readonly discard: DiscardSegments;
+  /** Tells readers, here and in other processes, of committed rows; without rows, of another change. */
+  publish(executionNo: number, rows: readonly LogRow[]): void;
   /** Each thing that the server depends on: `ok`, or what is wrong with it. */
   readiness(): Promise<Record<string, string>>;
   /** True from the signal to stop on: no new work is taken. */

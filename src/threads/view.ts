@@ -42,6 +42,12 @@ const firstUnfinished = (column: SQL) => sql<string | null>`(
   SELECT ${column} FROM outlast.workflow_executions e
   WHERE e.thread_no = threads.no AND e.finished_at IS NULL ORDER BY e.ordinal LIMIT 1)`;
 
+/** What people are asked about; only what is not final has any. */
+const pendingApprovals = sql<number>`(
+  SELECT count(*)::integer FROM outlast.workflow_executions e
+  JOIN outlast.approvals a ON a.execution_id = e.id AND a.status = 'pending'
+  WHERE e.thread_no = threads.no AND e.finished_at IS NULL)`;
+
 /** The beginning of the last message, without the content of files, which can be a megabyte each. */
 const lastMessageStart = sql<string | null>`(
   SELECT left(regexp_replace(m.parts::text, '"url":"data:[^"\\\\]*"', '"url":""', 'g'), ${sql.raw(String(PREVIEW_JSON))})
@@ -60,6 +66,7 @@ export function selectThreads(db: Executor, where: SQL) {
       createdAtMicros,
       activeExecutionId: firstUnfinished(sql`e.id`).as('active_id'),
       activeStatus: firstUnfinished(sql`e.status`).as('active_status'),
+      pendingApprovals: pendingApprovals.as('pending_approvals'),
       lastMessageStart: lastMessageStart.as('last_message_start'),
     })
     .from(threads)
@@ -77,7 +84,7 @@ export async function toThread(row: Selected): Promise<Thread> {
     agentId: row.agentId,
     status: (row.activeStatus as Thread['status'] | null) ?? 'idle',
     activeExecutionId: row.activeExecutionId,
-    pendingApprovals: 0,
+    pendingApprovals: row.pendingApprovals,
     lastMessagePreview: row.lastMessageStart === null ? null : await previewOf(row.lastMessageStart),
     metadata: row.metadata,
     createdAt: row.createdAt.toISOString(),

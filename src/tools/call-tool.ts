@@ -1,20 +1,20 @@
+import { and, desc, eq } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { AgentDefinition, AgentLimits } from '../agents/define-agent.ts';
-import type { ToolContext, ToolDefinition } from '../agents/define-tool.ts';
+import type { AnyTool, ToolContext, ToolDefinition } from '../agents/define-tool.ts';
+import { requestApproval } from '../approvals/request-approval.ts';
+import type { ApprovalKind } from '../approvals/status.ts';
+import type { ApprovalRow } from '../approvals/view.ts';
 import type { Database } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
+import { approvals } from '../db/schema.ts';
 import type { OwnedExecution } from '../executions/owned-execution.ts';
 import { startDeadline } from '../turns/deadline.ts';
-import { executeTool } from './execute-tool.ts';
+import { executeTool, type TriedOutcome } from './execute-tool.ts';
 import type { LeaseCheck } from './lease-check.ts';
-import {
-  findCall,
-  recordOutcome,
-  recordStart,
-  type ToolCallRow,
-  type ToolOutcome,
-  UNKNOWN_OUTCOME,
-} from './ledger.ts';
+import { findCall, recordOutcome, recordStart, type ToolCallRow, type ToolOutcome } from './ledger.ts';
+import { mustAsk } from './must-ask.ts';
+import { toolContext } from './tool-context.ts';
 
 export interface ToolDeps {
   db: Database;
@@ -22,87 +22,130 @@ export interface ToolDeps {
   logger: Logger;
 }
 
+interface Plan {
+  agent: AgentDefinition;
+  limits: AgentLimits;
+}
+
+/** How a call stands: it has a result, or a person has to decide first. */
+export type CallState = 'settled' | 'waits';
+
 /**
- * Makes one tool call of the ledger, unless it is settled already. Whatever the tool does is a result for the
- * model; only a lost execution is thrown.
+ * Makes one tool call of the ledger, unless it is settled already or waits for a person. Whatever the tool does is a
+ * result for the model; only a lost execution is thrown.
  * @throws OwnershipLost
  */
 export async function callTool(
   deps: ToolDeps,
   owned: OwnedExecution,
-  plan: { agent: AgentDefinition; limits: AgentLimits },
+  plan: Plan,
   toolCallId: string,
-): Promise<void> {
-  const call = await untilReachable(owned.signal, () => findCall(deps.db.orm, owned.claimed.id, toolCallId));
-  if (call.endedAt !== null) return;
-  const outcome = await settle(deps, owned, plan, call);
-  await recordOutcome(owned, call, outcome);
+): Promise<CallState> {
+  const { call, approval } = await untilReachable(owned.signal, () => look(deps.db, owned, toolCallId));
+  if (call.endedAt !== null) return 'settled';
+  if (approval?.status === 'pending') return 'waits';
+  const tool = plan.agent.tools[call.toolName];
+  const next = await proceed(deps, owned, plan, { call, approval, tool });
+  if (typeof next !== 'string' && next.status !== 'unknown') {
+    await recordOutcome(owned, call, next);
+    return 'settled';
+  }
+  // T2: an attempt died, or lost its lease, while the tool was called. Nobody knows what came of it.
+  const kind = typeof next === 'string' ? next : 'unknown-outcome';
+  return ask(owned, { call, approval, tool }, kind);
 }
 
-async function settle(
+interface Considered {
+  call: ToolCallRow;
+  /** The last one that was asked for the call. */
+  approval: ApprovalRow | undefined;
+  tool: AnyTool | undefined;
+}
+
+/** Says what became of the call, or what has to be asked first. */
+async function proceed(
   deps: ToolDeps,
   owned: OwnedExecution,
-  plan: { agent: AgentDefinition; limits: AgentLimits },
-  call: ToolCallRow,
-): Promise<ToolOutcome> {
-  // T2: an earlier attempt died, or lost its lease, while the tool was called. Nobody knows what came of it.
-  if (call.status === 'running' && !call.idempotent) return UNKNOWN_OUTCOME;
-  const tool = plan.agent.tools[call.toolName];
+  plan: Plan,
+  { call, approval, tool }: Considered,
+): Promise<TriedOutcome | ApprovalKind> {
+  if (call.status === 'running' && !call.idempotent) return 'unknown-outcome';
   if (tool === undefined) return failure('tool-missing', `The agent has no tool ${call.toolName} any more`);
-  const context = makeContext(deps, owned, call);
-  if (tool.kind === 'question') return failure('needs-approval', notYet('needs the answer of a person'));
-  const parsed = await tool.inputSchema.safeParseAsync(call.input);
-  if (!parsed.success) return failure('invalid-input', `The input does not fit: ${parsed.error.message}`);
-  if (await needsApproval(tool, parsed.data, context)) {
-    return failure('needs-approval', notYet('needs the approval of a person'));
+  const context = toolContext(deps, owned, call);
+  // T3: what was approved, or edited by whoever did, is what runs. A retry runs the same once more.
+  const input = call.editedInput ?? call.input;
+  const deadline = startDeadline(owned, plan.limits);
+  try {
+    if (approval === undefined) {
+      // Asked again even if the end of the turn found nothing to ask: the agent may be another one since.
+      const kind = await mustAsk(tool, input, context, deadline.signal);
+      if (kind !== undefined) return kind;
+    }
+    const parsed = await tool.inputSchema.safeParseAsync(input);
+    if (!parsed.success) return failure('invalid-input', `The input does not fit: ${parsed.error.message}`);
+    if (tool.kind === 'question') return failure('tool-changed', 'The tool is a question now');
+    return await run(deps, owned, deadline.signal, { call, tool, input: parsed.data, context });
+  } catch (error) {
+    if (deadline.signal.aborted && !owned.signal.aborted)
+      return failure('aborted', 'The time of the execution is over');
+    throw error;
+  } finally {
+    deadline.clear();
   }
-  return run(deps, owned, plan.limits, { call, tool, input: parsed.data, context });
 }
 
 async function run(
   deps: ToolDeps,
   owned: OwnedExecution,
-  limits: AgentLimits,
+  signal: AbortSignal,
   work: { call: ToolCallRow; tool: ToolDefinition; input: Record<string, unknown>; context: ToolContext },
-): Promise<ToolOutcome> {
+): Promise<TriedOutcome> {
   await recordStart(owned, work.call);
-  const deadline = startDeadline(owned, limits);
   try {
-    return await executeTool({ ...work, signal: deadline.signal, lease: deps.lease });
+    return await executeTool({ ...work, signal, lease: deps.lease });
   } finally {
-    deadline.clear();
     owned.signal.throwIfAborted();
   }
 }
 
-function makeContext(deps: ToolDeps, owned: OwnedExecution, call: ToolCallRow): ToolContext {
-  const { id, threadId, attempt } = owned.claimed;
-  return {
-    idempotencyKey: `${id}:${call.toolCallId}`,
-    executionId: id,
-    threadId,
-    attempt,
-    signal: owned.signal,
-    log: deps.logger.child({ executionId: id, toolCallId: call.toolCallId, tool: call.toolName, attempt }),
-  };
+/** Asks a person about the call: again in the transaction it is looked at whether there is still something to ask. */
+async function ask(
+  owned: OwnedExecution,
+  { call, approval, tool }: Considered,
+  kind: ApprovalKind,
+): Promise<CallState> {
+  return owned.log.transact({
+    work: async (append) => {
+      const now = await findCall(append.tx, owned.claimed.id, call.toolCallId);
+      if (now.endedAt !== null) return 'settled';
+      const { turn, toolCallId, toolName } = call;
+      await requestApproval(append, owned.claimed, {
+        kind,
+        turn,
+        toolCallId,
+        toolName,
+        input: now.editedInput ?? now.input,
+        tool,
+        approvers: approval?.approvers ?? null,
+      });
+      return 'waits';
+    },
+  });
 }
 
-async function needsApproval(
-  tool: ToolDefinition,
-  input: Record<string, unknown>,
-  context: ToolContext,
-): Promise<boolean> {
-  if (typeof tool.needsApproval === 'boolean') return tool.needsApproval;
-  try {
-    return await tool.needsApproval(input, context);
-  } catch {
-    // A rule that fails has not said that nobody needs to be asked.
-    return true;
-  }
-}
-
-function notYet(what: string): string {
-  return `This tool ${what}, which this version of Outlast does not offer yet: it was not called`;
+async function look(
+  db: Database,
+  owned: OwnedExecution,
+  toolCallId: string,
+): Promise<Pick<Considered, 'call' | 'approval'>> {
+  // First the approval: what is decided in between shows in the call.
+  const [approval] = await db.orm
+    .select()
+    .from(approvals)
+    .where(and(eq(approvals.executionId, owned.claimed.id), eq(approvals.toolCallId, toolCallId)))
+    .orderBy(desc(approvals.createdAt), desc(approvals.id))
+    .limit(1);
+  return { approval, call: await findCall(db.orm, owned.claimed.id, toolCallId) };
 }
 
 function failure(code: string, text: string): ToolOutcome {

@@ -1,5 +1,6 @@
 import type { ToolContext, ToolDefinition } from '../agents/define-tool.ts';
 import { pause } from '../pause.ts';
+import { untilAborted } from '../until-aborted.ts';
 import { CallLimits } from './call-limits.ts';
 import type { LeaseCheck } from './lease-check.ts';
 import { type ToolOutcome, UNKNOWN_OUTCOME } from './ledger.ts';
@@ -18,8 +19,11 @@ export interface ToolExecution {
   lease: LeaseCheck;
 }
 
+/** A call may end in a way that nobody knows: it is no outcome yet. */
+export type TriedOutcome = ToolOutcome | typeof UNKNOWN_OUTCOME;
+
 /** Calls a tool, again if it fails and may be called again; never throws for what the tool does. */
-export async function executeTool(execution: ToolExecution): Promise<ToolOutcome> {
+export async function executeTool(execution: ToolExecution): Promise<TriedOutcome> {
   const { tool, signal } = execution;
   let triesLeft = tool.idempotent ? 1 + tool.retries : 1;
   for (let pauseMs = RETRY_PAUSE_MS; ; pauseMs *= 2) {
@@ -33,7 +37,7 @@ export async function executeTool(execution: ToolExecution): Promise<ToolOutcome
   }
 }
 
-async function tryOnce({ tool, input, context, signal, lease }: ToolExecution): Promise<ToolOutcome> {
+async function tryOnce({ tool, input, context, signal, lease }: ToolExecution): Promise<TriedOutcome> {
   let limits: CallLimits | undefined;
   try {
     // The last look is synchronously before the call: nothing can come between the lease and the tool (T2).
@@ -51,21 +55,6 @@ async function tryOnce({ tool, input, context, signal, lease }: ToolExecution): 
     return failure('tool-error', messageOf(error));
   } finally {
     limits?.stop();
-  }
-}
-
-/** A tool that does not heed its signal is left behind: its result is not waited for any more. */
-async function untilAborted<T>(signal: AbortSignal, call: () => T | Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  let leave = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    leave = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', leave, { once: true });
-  });
-  try {
-    return await Promise.race([Promise.resolve(call()), aborted]);
-  } finally {
-    signal.removeEventListener('abort', leave);
   }
 }
 

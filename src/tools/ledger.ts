@@ -1,5 +1,6 @@
 import { and, eq, or, sql } from 'drizzle-orm';
 import type { Executor, Transaction } from '../db/database.ts';
+import { plainText } from '../db/plain-text.ts';
 import { toolCalls } from '../db/schema.ts';
 import type { OwnedExecution } from '../executions/owned-execution.ts';
 
@@ -8,11 +9,14 @@ export type ToolCallRow = typeof toolCalls.$inferSelect;
 /** How a call ended: its output, or an error that the model reads. */
 export type ToolOutcome =
   | { status: 'completed'; output: unknown }
-  | { status: 'failed' | 'unknown'; code: string; text: string };
+  | { status: 'failed'; code: string; text: string };
 
-/** It cannot be known whether a call took effect, and its tool is not one that may be called again (T2). */
-export const UNKNOWN_OUTCOME: ToolOutcome = Object.freeze({
-  status: 'unknown',
+/**
+ * It cannot be known whether a call took effect, and its tool is not one that may be called again (T2). The call stays
+ * `running` while a person is asked about it, and ends like this when its execution ends before it is decided.
+ */
+export const UNKNOWN_OUTCOME = Object.freeze({
+  status: 'unknown' as const,
   code: 'outcome-unknown',
   text: 'outcome-unknown: it is not known whether this call took effect, and it was not made again',
 });
@@ -78,7 +82,7 @@ async function endCall(
     outcome.status === 'completed'
       ? // As text: a parameter that is null would be no value at all, and `null` is an output.
         { output: sql`${JSON.stringify(outcome.output)}::json` }
-      : { errorCode: outcome.code, errorText: withoutNul(outcome.text) };
+      : { errorCode: outcome.code, errorText: plainText(outcome.text) };
   await tx
     .update(toolCalls)
     .set({
@@ -92,9 +96,4 @@ async function endCall(
 
 function callOf(owned: OwnedExecution, call: ToolCallRow) {
   return and(eq(toolCalls.executionId, owned.claimed.id), eq(toolCalls.toolCallId, call.toolCallId));
-}
-
-/** A `text` column cannot hold U+0000, and a tool's error may quote anything. */
-function withoutNul(text: string): string {
-  return text.replaceAll('\u0000', '\ufffd');
 }

@@ -30,7 +30,34 @@ export async function readAnswer(db: Executor, executionId: string): Promise<Mod
 
 function toResult(call: ToolCallRow): ToolResult {
   const { toolCallId, toolName } = call;
-  return { type: 'tool-result', toolCallId, toolName, output: toOutput(call) };
+  const output = toOutput(call);
+  const told = call.editedInput === null ? output : withEdit(output, call.editedInput);
+  return { type: 'tool-result', toolCallId, toolName, output: told };
+}
+
+/**
+ * What the model asked for stands in its answer as it gave it, so the result has to say that something else ran: in
+ * a text of its own, beside an output that stays as it is.
+ */
+function withEdit(output: ToolResult['output'], editedInput: unknown): ToolResult['output'] {
+  const note = `A person changed the input of this call before it ran, to: ${JSON.stringify(editedInput)}`;
+  switch (output.type) {
+    case 'text':
+    case 'json': {
+      const text = output.type === 'text' ? output.value : JSON.stringify(output.value);
+      return {
+        type: 'content',
+        value: [
+          { type: 'text', text },
+          { type: 'text', text: note },
+        ],
+      };
+    }
+    case 'error-text':
+      return { type: 'error-text', value: `${output.value}\n${note}` };
+    default:
+      return output;
+  }
 }
 
 function toOutput(call: ToolCallRow): ToolResult['output'] {

@@ -10,6 +10,7 @@ import { executionTurns, toolCalls, workflowExecutions } from '../db/schema.ts';
 import type { OwnedExecution } from '../executions/owned-execution.ts';
 import { callModel } from './call-model.ts';
 import { DeadlineExceeded, startDeadline } from './deadline.ts';
+import { findGated } from './find-gated.ts';
 import { readHistory } from './history.ts';
 import { backOffMs, ModelCallFailed, modelCallFailed } from './model-failure.ts';
 import { mayCallTools, recordAnswer, recordFailure } from './record-turn.ts';
@@ -91,12 +92,10 @@ async function callAndRecord(
       signal: deadline.signal,
       onChunk: (chunk) => owned.log.append(turn, chunk),
     });
-    await recordAnswer(
-      owned,
-      plan.agent,
-      { turn, model: resolved.id, durationMs: answer.durationMs },
-      answer,
-    );
+    const calls = mayCallTools(answer.finishReason) ? answer.toolCalls : [];
+    const gated = await findGated(deps, owned, plan.agent, { turn, calls, signal: deadline.signal });
+    const called = { turn, model: resolved.id, durationMs: answer.durationMs };
+    await recordAnswer(owned, plan.agent, called, answer, gated);
     return afterTurn(turn, answer);
   } finally {
     deadline.clear();

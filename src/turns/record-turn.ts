@@ -1,5 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { AgentDefinition } from '../agents/define-agent.ts';
+import { type ApprovalRequest, requestApproval } from '../approvals/request-approval.ts';
 import type { Chunk } from '../chunks/chunk.ts';
 import type { Transaction } from '../db/database.ts';
 import { executionTurns, type TurnFailure, toolCalls, workflowExecutions } from '../db/schema.ts';
@@ -16,19 +17,25 @@ export interface CalledTurn {
   durationMs: number;
 }
 
-/** Commits a turn at once with its last row of the log, the ledger of its calls, and the tokens it took. */
+/**
+ * Commits a turn at once with its last row of the log, the ledger of its calls, what people are asked about them, and
+ * the tokens it took.
+ */
 export async function recordAnswer(
   owned: OwnedExecution,
   agent: AgentDefinition,
   called: CalledTurn,
   answer: ModelAnswer,
+  gated: readonly ApprovalRequest[],
 ): Promise<void> {
   await owned.log.transact({
     work: async ({ tx, append }) => {
-      append(called.turn, ...refusalsOf(answer), { type: 'finish-step' });
+      append(called.turn, ...refusalsOf(answer));
       await insertTurn(tx, owned, called);
       await endTurn(tx, owned, called.turn, answer);
       await insertCalls(tx, owned, agent, called.turn, answer);
+      for (const request of gated) await requestApproval({ tx, append }, owned.claimed, request);
+      append(called.turn, { type: 'finish-step' });
       await addToExecution(tx, owned, answer);
     },
   });

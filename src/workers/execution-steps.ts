@@ -13,6 +13,7 @@ import { finishExecution } from '../executions/finish-execution.ts';
 import { OwnedExecution } from '../executions/owned-execution.ts';
 import { OwnershipLost } from '../executions/ownership.ts';
 import { prepareExecution } from '../executions/prepare-execution.ts';
+import { suspendExecution } from '../executions/suspend-execution.ts';
 import { pause } from '../pause.ts';
 import { callTool } from '../tools/call-tool.ts';
 import type { LeaseCheck } from '../tools/lease-check.ts';
@@ -58,9 +59,11 @@ export function createExecutionSteps(deps: StepDeps): ExecutionSteps {
     },
     callTool: (ref, toolCallId) =>
       guarded(deps, ref, async (held) => {
-        await callTool(deps, held.owned, planOf(held), toolCallId);
-        return { do: 'go-on' as const };
+        const state = await callTool(deps, held.owned, planOf(held), toolCallId);
+        return state === 'waits' ? { do: 'wait' } : { do: 'go-on' };
       }),
+    suspend: (ref, turn, toolCallIds) =>
+      guarded(deps, ref, (held) => suspend(deps, held.owned, { do: 'tools', turn, toolCallIds })),
     finish: (ref, outcome) => finish(deps, ref, outcome),
     release: (ref) => {
       if (deps.executions.release(ref.executionId, ref.segment)) deps.slots.free();
@@ -106,6 +109,19 @@ async function guarded<T>(
     return internalError();
   } finally {
     held.owned.busySteps -= 1;
+  }
+}
+
+async function suspend(deps: StepDeps, owned: OwnedExecution, otherwise: Next): Promise<Next> {
+  const { id, no, attempt } = owned.claimed;
+  try {
+    if (!(await suspendExecution(owned))) return otherwise;
+    deps.metrics.attemptEnded('suspended');
+    deps.logger.info({ executionId: id, attempt }, 'execution.suspended');
+    return STOP;
+  } finally {
+    // Also if the commit was not heard of: it is only a hint, for those who wait for a change of the status.
+    deps.logWriter.publish(no, []);
   }
 }
 

@@ -2,7 +2,7 @@ import { type Database, transaction } from '../db/database.ts';
 import { isTransient } from '../db/errors.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
 import type { ExecutionMetrics } from '../executions/execution-metrics.ts';
-import { findOwnerless } from '../executions/find-ownerless.ts';
+import { findOwnerless, findUnwaiting } from '../executions/find-ownerless.ts';
 import { type DiscardSegments, handOver, type Segment, type Stuck } from '../executions/hand-over.ts';
 import { findUnpromoted, promoteWaiting } from '../executions/promote-waiting.ts';
 import { pause } from '../pause.ts';
@@ -16,8 +16,8 @@ const HAND_OVER_BATCH = 20;
 const NEIGHBOURS_MS = 100;
 /** Rare faults are looked for in one of so many passes: an idle process should cost next to nothing. */
 const FAULTS_EVERY = 2;
-/** What is left over does no harm but take room. */
-const ORPHANS_EVERY = 10;
+/** What should not be, or does no harm but take room. */
+const RARE_EVERY = 10;
 
 /** What the engine that runs segments knows of those that went wrong. */
 export interface SegmentHealth {
@@ -65,7 +65,9 @@ export class Sweeper {
       this.#neighbours = await buryDead(this.#options);
       await this.#handOverAll(await findOwnerless(this.#options.db, BATCH));
       if (pass % FAULTS_EVERY === 0) await this.#healFaults();
-      if (pass % ORPHANS_EVERY === 0) await this.#discardOrphans();
+      if (pass % RARE_EVERY !== 0) return;
+      await this.#handOverAll(await findUnwaiting(this.#options.db, BATCH));
+      await this.#discardOrphans();
     } catch (error) {
       if (!isTransient(error)) this.#options.logger.error({ err: error }, 'sweeper.failed');
     }

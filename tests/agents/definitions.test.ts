@@ -27,6 +27,9 @@ test('defaults are filled in', () => {
     timeoutMs: 300_000,
     retries: 0,
     risk: 'low',
+    onExpire: 'deny',
+    approvalTimeoutMs: null,
+    approvers: null,
   });
   expect(ask).toMatchObject({ kind: 'question', description: 'Asks' });
   expect(defineAgent({ instructions: 'Be nice.', limits: { maxTurns: 3 } })).toEqual({
@@ -71,7 +74,7 @@ describe('a slip in a definition is answered with what would be right', () => {
     [
       'defineTool',
       { ...toolOptions, colour: 1 },
-      'defineTool: unknown option "colour"; it takes description, inputSchema, execute, needsApproval, idempotent, timeoutMs, retries, risk',
+      'defineTool: unknown option "colour"; it takes description, inputSchema, execute, needsApproval, idempotent, timeoutMs, retries, risk, onExpire, approvalTimeoutMs, approvers',
     ],
     ['defineTool', { ...toolOptions, description: undefined }, 'defineTool: "description" must be a text'],
     ['defineTool', { ...toolOptions, description: ' ' }, 'defineTool: "description" must not be empty'],
@@ -107,11 +110,29 @@ describe('a slip in a definition is answered with what would be right', () => {
       { ...toolOptions, retries: 1 },
       'defineTool: "retries" is only for tools with "idempotent: true", since a call that failed may have had its effect',
     ],
+    [
+      'defineTool',
+      { ...toolOptions, approvalTimeoutMs: 0 },
+      'defineTool: "approvalTimeoutMs" must be more than 0',
+    ],
+    ['defineTool', { ...toolOptions, onExpire: 'run' }, 'defineTool: "onExpire" must be "deny" or "approve"'],
+    [
+      'defineTool',
+      { ...toolOptions, onExpire: 'approve' },
+      'defineTool: "onExpire" needs "approvalTimeoutMs", or it would never happen',
+    ],
+    ['defineTool', { ...toolOptions, approvers: [] }, 'defineTool: "approvers" must name somebody'],
+    ['defineTool', { ...toolOptions, approvers: [''] }, 'defineTool: "approvers.0" must not be empty'],
+    [
+      'defineTool',
+      { ...toolOptions, approvers: ['a\u0000'] },
+      'defineTool: "approvers.0" must be plain text',
+    ],
     ['defineTool', undefined, 'defineTool: give it one object of options'],
     [
       'defineQuestion',
       toolOptions,
-      'defineQuestion: unknown option "execute"; it takes description, inputSchema',
+      'defineQuestion: unknown option "execute"; it takes description, inputSchema, approvalTimeoutMs, approvers',
     ],
     [
       'defineAgent',
@@ -211,6 +232,9 @@ describe('the hash of an agent', () => {
         { idempotent: true },
         { risk: 'high' },
         { timeoutMs: 1 },
+        { approvalTimeoutMs: 1 },
+        { approvalTimeoutMs: 1, onExpire: 'approve' },
+        { approvers: ['ann'] },
       ].map((changed) =>
         defineAgent({ instructions: 'i', tools: { add: change(changed), ask }, limits: agent.limits }),
       ),

@@ -79,7 +79,7 @@ describe('SIGTERM in the middle of a turn', () => {
     expect(record.calls.map(({ status }) => status)).toEqual(['completed', 'completed', 'completed']);
   });
 
-  test('without grace leaves the outcome of such a tool open, and does not call it again', async () => {
+  test('without grace leaves the outcome of such a tool to a person, and does not call it again', async () => {
     server = await startKillable({ env: AT_ONCE });
     const script = 'call slow_report {"seconds":60,"name":"long"}';
     const execution = new FollowedExecution(server);
@@ -91,7 +91,8 @@ describe('SIGTERM in the middle of a turn', () => {
     await server.start();
     const record = await execution.finished();
     await execution.expectUnharmed(record);
-    expect(record.calls).toMatchObject([{ status: 'unknown', errorCode: 'outcome-unknown' }]);
+    expect(record.calls).toMatchObject([{ status: 'denied', errorCode: 'denied' }]);
+    expect([endings(record, 'drained'), endings(record, 'completed')]).toEqual([1, 1]);
   });
 
   test('is heard while a model call waits to be made again', async () => {

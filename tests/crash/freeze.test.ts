@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { start } from '../http/client.ts';
+import { denyPending } from '../support/deny-pending.ts';
 import { type ExecutionRecord, expectSound, readEffects, readRecord } from '../support/execution-record.ts';
 import type { KillPoint } from '../support/kill-points.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -37,7 +38,11 @@ async function freezeAt(point: Omit<KillPoint, 'signal'>, input = SCRIPT): Promi
   const { id } = await start(frozen.url, { agentId: 'operator', input });
   other = await startServer({ env: LEASE, databaseUrl: frozen.databaseUrl });
   const reader = new StreamReader(other.url, id);
-  await waitFor(() => reader.isDone, {
+  const isOver = async () => {
+    await denyPending(other.url, frozen.databaseUrl, id);
+    return reader.isDone;
+  };
+  await waitFor(isOver, {
     deadlineMs: 20_000,
     describe: () => `the end\n${frozen.log()}\n${other.log()}`,
   });
@@ -50,10 +55,15 @@ async function freezeAt(point: Omit<KillPoint, 'signal'>, input = SCRIPT): Promi
   expect(record.status).toBe('completed');
   await expectSound(record);
   expect(reader.events).toEqual(record.log.map(({ seq, bytes }) => ({ id: String(seq), data: bytes })));
-  expect(record.attempts.map(({ endReason }) => endReason)).toEqual(['lease-lost', 'completed']);
+  expect(endReasons(record)).toEqual(['lease-lost', 'completed']);
   expect(frozen.log()).not.toContain('execution.failed');
   reader.close();
   return record;
+}
+
+/** Why its attempts ended. A denial may come before the suspension, which then is none. */
+function endReasons({ attempts }: ExecutionRecord): (string | null)[] {
+  return attempts.map(({ endReason }) => endReason).filter((reason) => reason !== 'suspended');
 }
 
 async function reportsMade(id: string): Promise<number[]> {
@@ -78,13 +88,13 @@ describe('a process that is frozen for longer than its lease, and then goes on,'
   test('right before a call, does not make it; nobody else does either', async () => {
     const input = 'call slow_report {"seconds":0.08,"name":"march"}';
     const record = await freezeAt({ event: 'commit', matches: TOOL_START, moment: 'after' }, input);
-    expect(reportOf(record)).toBe('unknown');
+    expect(reportOf(record)).toBe('denied');
     expect(await reportsMade(record.id)).toEqual([0, 0]);
   });
 
   test('with the result of a call to commit, is refused; nobody calls again', async () => {
     const record = await freezeAt({ event: 'commit', matches: REPORT_END, moment: 'before' });
-    expect(reportOf(record)).toBe('unknown');
+    expect(reportOf(record)).toBe('denied');
     expect(await reportsMade(record.id)).toEqual([1, 0]);
   });
 });
@@ -96,13 +106,17 @@ test('a process that computes for longer than its lease has lost what it ran, an
   other = await startServer({ env, databaseUrl: frozen.databaseUrl });
   const { id } = await start(frozen.url, { agentId: 'sleeper', input: 'call stall {"seconds":3}' });
   const stored = () => readRecord(frozen.databaseUrl, id);
-  await waitFor(async () => (await stored())?.status === 'completed', {
+  const isOver = async () => {
+    await denyPending(other.url, frozen.databaseUrl, id);
+    return (await stored())?.status === 'completed';
+  };
+  await waitFor(isOver, {
     deadlineMs: 20_000,
     describe: () => `the end\n${frozen.log()}\n${other.log()}`,
   });
   expect(await frozen.exited()).toBe(1);
   const record = await stored();
-  expect(record?.attempts.map(({ endReason }) => endReason)).toEqual(['lease-lost', 'completed']);
-  expect(record?.calls.map(({ status }) => status)).toEqual(['unknown']);
+  expect(endReasons(record as ExecutionRecord)).toEqual(['lease-lost', 'completed']);
+  expect(record?.calls.map(({ status }) => status)).toEqual(['denied']);
   await expectSound(record as ExecutionRecord);
 });

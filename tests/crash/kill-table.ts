@@ -7,7 +7,7 @@ export interface NamedKill {
   /** How many attempts end as `crashed`; undefined: that depends on whether a commit was faster. Default: 1. */
   crashed?: number | undefined;
   /** The end of the tool call that must not be made twice; undefined as above. Default: completed. */
-  report?: 'completed' | 'unknown' | undefined;
+  report?: 'completed' | 'denied' | undefined;
 }
 
 type Moment = KillPoint['moment'];
@@ -58,7 +58,8 @@ const flush = (type: string, nth: number, moments: Moment[] = ['before', 'during
   );
 
 const open = { crashed: undefined, report: undefined };
-const unknown = { report: 'unknown' } as const;
+/** A person was asked what became of it, and said that nobody knows. */
+const unknown = { report: 'denied' } as const;
 
 export const NAMED_KILLS: NamedKill[] = [
   kill('the commit of the creation', 'after', 'commit', CREATION, { crashed: 0 }),

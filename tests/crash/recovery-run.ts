@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, expect } from '@jest/globals';
 import { start } from '../http/client.ts';
+import { denyPending } from '../support/deny-pending.ts';
 import {
   type ExecutionRecord,
   expectSound,
@@ -70,11 +71,16 @@ export class FollowedExecution {
     if (this.#id !== undefined) this.#read(onEvent);
   }
 
-  /** Resolves when the log is read to its end, and gives what is stored by then. */
+  /** Resolves when the log is read to its end, and gives what is stored by then. Whoever is asked on the way denies. */
   async finished(deadlineMs = 15_000): Promise<ExecutionRecord> {
     this.#id ??= await this.#findId();
     const reader = this.#reader ?? this.#read();
-    await waitFor(() => reader.isDone, {
+    const { id } = this;
+    const isOver = async () => {
+      await denyPending(this.#server.url, this.#databaseUrl, id).catch(() => undefined);
+      return reader.isDone;
+    };
+    await waitFor(isOver, {
       deadlineMs,
       describe: () => `the end of ${this.id}\n${this.#server.log()}`,
     });
@@ -149,10 +155,10 @@ export async function expectDeath(server: TestServer, deadlineMs = 10_000): Prom
   await waitFor(() => isGone, { deadlineMs, describe: () => `the death of the server\n${server.log()}` });
 }
 
-/** The parts of the message, the outcome of a report that nobody knows left open. */
+/** The parts of the message, the outcome of a report that nobody knew left open. */
 export function comparableParts({ message, calls }: ExecutionRecord): unknown[] {
   const unknown = new Set(
-    calls.filter(({ status }) => status === 'unknown').map(({ toolCallId }) => toolCallId),
+    calls.filter(({ status }) => status === 'denied').map(({ toolCallId }) => toolCallId),
   );
   return (message?.parts ?? []).map((part) => {
     const { toolCallId, type, input } = part as { toolCallId?: string; type: string; input?: unknown };

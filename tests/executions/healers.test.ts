@@ -5,6 +5,8 @@ import { executionAttempts } from '../../src/db/schema.ts';
 import { discardSegments, findOrphanedSegments, findStuckSegments } from '../../src/dbos/stuck-segments.ts';
 import { checkTakeoverBudget } from '../../src/executions/takeover-budget.ts';
 import { Sweeper, type SweeperOptions } from '../../src/workers/sweeper.ts';
+import { agentThatActs, pay } from '../approvals/agent.ts';
+import { askFor, suspend } from '../support/approvals.ts';
 import {
   claim,
   createIn,
@@ -129,6 +131,19 @@ describe('is healed: an execution that', () => {
     expect(recorded.launched).toEqual([`${id}:2`]);
     expect(await executionOf(db, id)).toMatchObject({ status: 'queued', suspendedReason: null });
   });
+});
+
+test('is left alone: an execution that is suspended and waits for somebody', async () => {
+  const { agent } = agentThatActs();
+  const owned = await askFor(db, agent, [pay('c1')]);
+  const { id } = owned.claimed;
+  await suspend(owned);
+  await db.orm.execute(sql`
+    UPDATE outlast.workflow_executions SET suspended_at = now() - interval '1 minute' WHERE id = ${id}`);
+  recorded = recordDispatch();
+  await makeSweeper().sweep();
+  expect(recorded.launched).toEqual([]);
+  expect(await executionOf(db, id)).toMatchObject({ status: 'suspended', suspendedReason: 'approval' });
 });
 
 test('is left alone: an execution that waits in the queue, or that runs', async () => {

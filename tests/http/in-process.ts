@@ -43,6 +43,8 @@ export async function serveAlone(overrides: Partial<HttpDeps> = {}): Promise<Tes
     agents: { list: () => [], get: () => undefined, warning: null },
     models: createModelRegistry({}),
     dispatch: async () => () => undefined,
+    discard: async () => undefined,
+    publish: (executionNo, rows) => recentRows.publish(executionNo, rows),
     readiness: async () => ({ database: 'ok' }),
     isDraining: () => false,
     logger,

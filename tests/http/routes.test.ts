@@ -23,6 +23,7 @@ describe('every route', () => {
       agents: 'assistant',
       messageId: String(messageId),
       name: 'start.js',
+      toolCallId: 'call_1',
     };
   });
   afterAll(() => server.dispose());

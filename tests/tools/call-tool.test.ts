@@ -5,6 +5,7 @@ import type { Database } from '../../src/db/database.ts';
 import { OwnershipLost } from '../../src/executions/ownership.ts';
 import type { LeaseCheck } from '../../src/tools/lease-check.ts';
 import type { ToolCallRow } from '../../src/tools/ledger.ts';
+import { approvalOf } from '../support/approvals.ts';
 import { createOwned, own } from '../support/executions.ts';
 import { openFaultyDatabase } from '../support/faulty-database.ts';
 import { openPool, storedLines } from '../support/log-database.ts';
@@ -84,7 +85,7 @@ describe('a tool call', () => {
     expect(await callOf(db, second)).toMatchObject({ status: 'completed', output: 'done', attempt: 3 });
   });
 
-  test('that an earlier attempt left running is never made again if it is not: its outcome is unknown (T2)', async () => {
+  test('that an earlier attempt left running is not made again if it is not: a person is asked (T2)', async () => {
     const first = await createOwned(db);
     await insertCall(db, first, { status: 'running', attempt: 1 });
     const second = await takenOver(db, first);
@@ -95,12 +96,8 @@ describe('a tool call', () => {
       agentWith(() => ++calls),
     );
     expect(calls).toBe(0);
-    expect(await callOf(db, second)).toMatchObject({
-      status: 'unknown',
-      errorCode: 'outcome-unknown',
-      output: null,
-    });
-    expect((await storedLines(db, second.claimed.no)).at(-1)).toContain('outcome-unknown');
+    expect(await callOf(db, second)).toMatchObject({ status: 'running', endedAt: null, output: null });
+    expect(await approvalOf(db, second)).toMatchObject({ kind: 'unknown-outcome', status: 'pending' });
   });
 
   test('left running by an earlier attempt is unknown also when the agent lost its tool meanwhile', async () => {
@@ -108,7 +105,8 @@ describe('a tool call', () => {
     await insertCall(db, first, { status: 'running', attempt: 1 });
     const second = await takenOver(db, first);
     await run(db, second, defineAgent({ instructions: '' }));
-    expect(await callOf(db, second)).toMatchObject({ status: 'unknown' });
+    expect(await callOf(db, second)).toMatchObject({ status: 'running' });
+    expect(await approvalOf(db, second)).toMatchObject({ kind: 'unknown-outcome', inputSchema: {} });
   });
 
   test('of one who was taken over leaves no result: the execution is lost', async () => {
@@ -176,7 +174,8 @@ describe('a tool call', () => {
         agent,
         lapsingLease(() => calls.length > 0),
       );
-      expect(await callOf(db, owned)).toMatchObject({ status: 'unknown', errorCode: 'outcome-unknown' });
+      expect(await callOf(db, owned)).toMatchObject({ status: 'running', endedAt: null });
+      expect(await approvalOf(db, owned)).toMatchObject({ kind: 'unknown-outcome', status: 'pending' });
       expect(calls).toHaveLength(1);
     });
 
@@ -274,24 +273,14 @@ describe('a tool that does not do what it should', () => {
     expect(calls).toBe(1);
   });
 
-  test('is not called with input that does not fit, nor when it is gone, needs a person or is a question', async () => {
+  test('is not called with input that does not fit, nor when it is gone', async () => {
     let calls = 0;
     const count = () => ++calls;
     const codes = [
       (await callOnce(db, count, {}, { input: { n: 'x' } })).row.errorCode,
       (await callOnce(db, count, {}, { toolName: 'gone' })).row.errorCode,
-      (await callOnce(db, count, {}, { toolName: 'ask' })).row.errorCode,
-      (await callOnce(db, count, { needsApproval: true })).row.errorCode,
-      (await callOnce(db, count, { needsApproval: () => Promise.reject(new Error('broken rule')) })).row
-        .errorCode,
     ];
-    expect(codes).toEqual([
-      'invalid-input',
-      'tool-missing',
-      'needs-approval',
-      'needs-approval',
-      'needs-approval',
-    ]);
+    expect(codes).toEqual(['invalid-input', 'tool-missing']);
     expect(calls).toBe(0);
   });
 

@@ -133,6 +133,31 @@ describe('the tools of a turn', () => {
     expect(stepNames()).not.toContain('[finish]');
   });
 
+  test('suspend the execution when one waits for a person and all others are over', async () => {
+    steps.tools = { b: async () => ({ do: 'wait' }) };
+    await run();
+    expect(steps.calls.indexOf('suspend 1 a,b,c')).toBeGreaterThan(steps.calls.indexOf('called c'));
+    expect(stepNames().at(-1)).toBe('[suspend 1]');
+    expect(steps.calls.at(-1)).toBe('release e:3');
+  });
+
+  test('are looked at again when all was decided before the suspension', async () => {
+    let looks = 0;
+    steps.tools = { b: async () => ({ do: looks++ === 0 ? 'wait' : 'go-on' }) };
+    steps.suspensions = [{ do: 'tools', turn: 1, toolCallIds: ['a', 'b', 'c'] }];
+    await run();
+    expect(looks).toBe(2);
+    expect(stepNames().slice(-2)).toEqual(['[turn 2]', '[finish]']);
+  });
+
+  test('end the execution for a fault also while another waits for a person', async () => {
+    const failed: Next = { do: 'finish', outcome: { status: 'failed', code: 'internal', detail: 'a fault' } };
+    steps.tools = { a: async () => ({ do: 'wait' }), c: async () => failed };
+    await run();
+    expect(stepNames()).not.toContain('[suspend 1]');
+    expect(steps.calls).toContain('finish failed');
+  });
+
   test('are all waited for before what one of them throws is passed on', async () => {
     steps.tools = { a: () => Promise.reject(new Error('unexpected')) };
     await expect(run()).rejects.toThrow('unexpected');

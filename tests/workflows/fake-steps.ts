@@ -1,4 +1,4 @@
-import type { ExecutionSteps, Next, RunStep, SegmentRef } from '../../workflows/steps.ts';
+import type { CallState, ExecutionSteps, Next, RunStep, SegmentRef } from '../../workflows/steps.ts';
 
 /** Steps that are played from a script and write down what they are asked for. */
 export class FakeSteps implements ExecutionSteps {
@@ -8,7 +8,9 @@ export class FakeSteps implements ExecutionSteps {
   /** What each model turn says comes next, one after the other. */
   turns: Next[] = [];
   /** What becomes of a tool call, by its id; `go-on` for the others. */
-  tools: Record<string, () => Promise<{ do: 'go-on' } | Next>> = {};
+  tools: Record<string, () => Promise<CallState | Next>> = {};
+  /** What each suspension says comes next, one after the other; `stop` when it is suspended. */
+  suspensions: Next[] = [];
 
   readonly runStep: RunStep = (name, step) => {
     this.calls.push(`[${name}]`);
@@ -34,11 +36,16 @@ export class FakeSteps implements ExecutionSteps {
     this.calls.push(`wait ${delayMs}`);
   }
 
-  async callTool(_: SegmentRef, toolCallId: string): Promise<{ do: 'go-on' } | Next> {
+  async callTool(_: SegmentRef, toolCallId: string): Promise<CallState | Next> {
     this.calls.push(`call ${toolCallId}`);
     const result = await (this.tools[toolCallId]?.() ?? Promise.resolve({ do: 'go-on' as const }));
     this.calls.push(`called ${toolCallId}`);
     return result;
+  }
+
+  async suspend(_: SegmentRef, turn: number, toolCallIds: string[]): Promise<Next> {
+    this.calls.push(`suspend ${turn} ${toolCallIds.join(',')}`);
+    return this.suspensions.shift() ?? { do: 'stop' };
   }
 
   async finish(_: SegmentRef, outcome: { status: string }): Promise<void> {

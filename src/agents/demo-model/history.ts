@@ -85,7 +85,17 @@ function resultOf(output: LanguageModelV4ToolResultOutput): JSONValue {
     case 'execution-denied':
       return { denied: output.reason ?? null };
     case 'content':
-      return output.value.map((part) => (part.type === 'text' ? part.text : part.type)).join('\n');
+      return contentOf(output.value.map((part) => (part.type === 'text' ? part.text : part.type)));
+  }
+}
+
+/** The first text of several is the output, as JSON if it is any; what follows are remarks about it. */
+function contentOf([output = '', ...remarks]: string[]): JSONValue {
+  if (remarks.length === 0) return output;
+  try {
+    return JSON.parse(output) as JSONValue;
+  } catch {
+    return output;
   }
 }
 

@@ -1,0 +1,32 @@
+import type { AgentCatalog } from '../agents/load-agents.ts';
+import { type Database, type Transaction, transaction } from '../db/database.ts';
+import { whilePatient } from '../db/retry.ts';
+import type { Scope } from '../db/scope.ts';
+import { checkDecision, type DecisionRequest } from './check-decision.ts';
+import { type Decided, type DecisionDeps, decideApproval } from './decide-approval.ts';
+import type { ApprovalTarget } from './find-approval.ts';
+import type { Approval } from './view.ts';
+
+/** How long Postgres may be away before whoever decides is told to try again. */
+const PATIENCE_MS = 3000;
+
+/**
+ * Checks a decision and makes it, in a transaction of its own. One whose commit was not heard is tried again and
+ * finds itself.
+ * @throws Problem as `checkDecision` and `decideApproval` do
+ */
+export async function decide(
+  deps: DecisionDeps & { db: Database; agents: Pick<AgentCatalog, 'get'> },
+  scope: Scope,
+  target: ApprovalTarget,
+  request: DecisionRequest,
+): Promise<Approval> {
+  const checked = await whilePatient(PATIENCE_MS, () =>
+    checkDecision({ db: deps.db.orm, agents: deps.agents }, scope, target, request),
+  );
+  const { approval, afterCommit } = await whilePatient(PATIENCE_MS, () =>
+    transaction(deps.db, (tx: Transaction): Promise<Decided> => decideApproval(tx, deps, checked)),
+  );
+  afterCommit();
+  return approval;
+}
