@@ -4,6 +4,7 @@
  * in `results/`, by day.
  */
 import { startTestPostgres } from '../tests/support/postgres.ts';
+import { approvals } from './approvals/approvals.ts';
 import { firstChunk } from './first-chunk/first-chunk.ts';
 import { logFanOut } from './log/fan-out.ts';
 import { logLive } from './log/live.ts';
@@ -28,6 +29,7 @@ const SCENARIOS: readonly Scenario[] = [
   logReplay,
   memory,
   retention,
+  approvals,
 ];
 
 const names = SCENARIOS.map(({ name }) => name);
