@@ -42,9 +42,13 @@ export function eachLines({ suspended, warmUp, empty, full, held, dbos }: Measur
   ];
 }
 
+/** More than this is noise of the small number, and says no more than that. */
+const MOST = 1000;
+
 /** Where nothing was measured here, there is nothing to divide by. */
 function ratio(theirs: number, ours: number): number | string {
-  return ours > 0 ? theirs / ours : 'nothing here';
+  if (ours <= 0) return 'nothing here';
+  return theirs / ours > MOST ? `over ${MOST.toLocaleString('en-US')}` : theirs / ours;
 }
 
 function line(name: string, each: Record<keyof Each, number | string>): Line {
