@@ -1,4 +1,9 @@
-import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http';
+import {
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as requestHttp,
+} from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { RequestFilteringHttpAgent, RequestFilteringHttpsAgent } from 'request-filtering-agent';
@@ -65,10 +70,15 @@ function send(
       url.protocol === 'https:'
         ? requestHttps(url, { ...options, agent: agents.https })
         : requestHttp(url, { ...options, agent: agents.http });
-    const timer = setTimeout(() => req.destroy(new OutboundError('timeout')), timeoutMs);
+    // An answer that has begun ends like one whose connection breaks.
+    let cut = (): unknown => req.destroy(new OutboundError('timeout'));
+    const timer = setTimeout(() => cut(), timeoutMs);
     req.on('close', () => clearTimeout(timer));
     req.on('error', (error) => reject(toOutboundError(error)));
-    req.on('response', (res) => void readUpTo(res, maxBytes).then(resolve, reject));
+    req.on('response', (res) => {
+      cut = () => res.destroy();
+      void readUpTo(res, maxBytes).then(resolve, reject);
+    });
     req.end(body);
   });
 }
