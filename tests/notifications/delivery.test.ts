@@ -1,8 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { sql } from 'drizzle-orm';
 import { type Database, transaction } from '../../src/db/database.ts';
+import { decodeCursor } from '../../src/db/page.ts';
 import { OPEN_SCOPE } from '../../src/db/scope.ts';
 import { claimDue, LOST } from '../../src/notifications/claim-due.ts';
+import { getNotification } from '../../src/notifications/get-notification.ts';
+import { listNotifications } from '../../src/notifications/list-notifications.ts';
 import { recordNotification } from '../../src/notifications/record-notification.ts';
 import { resendNotification } from '../../src/notifications/resend-notification.ts';
 import { createOutbound, type SendOutbound } from '../../src/outbound/request.ts';
@@ -280,6 +283,38 @@ describe('a notification that is sent again', () => {
     expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id']))).toEqual(new Set([id]));
     expect(new Set(receiver.requests.map(({ body }) => body)).size).toBe(1);
   });
+});
+
+test('a stranger learns nothing of a notification, and cannot have it sent', async () => {
+  const { id, now } = await tell();
+  const strangers = [
+    { tenantId: 'default', ownerId: 'other' },
+    { tenantId: 'other', ownerId: 'local' },
+  ];
+  const before = await now();
+  for (const scope of strangers) {
+    const page = await listNotifications(db.orm, scope, {}, { limit: 50 });
+    expect(page).toEqual({ data: [], nextCursor: null });
+    for (const missing of [
+      getNotification(db.orm, scope, id),
+      resendNotification(db.orm, scope, id),
+      getNotification(db.orm, OPEN_SCOPE, before.executionId),
+    ]) {
+      await expect(missing).rejects.toMatchObject({ code: 'not-found' });
+    }
+  }
+  expect(await now()).toEqual(before);
+  expect(await getNotification(db.orm, OPEN_SCOPE, id)).toMatchObject({ id });
+});
+
+test('a list is read page by page, newest first', async () => {
+  const ids: string[] = [];
+  for (let i = 0; i < 5; i++) ids.unshift((await tell()).id);
+  const first = await listNotifications(db.orm, OPEN_SCOPE, {}, { limit: 3 });
+  const cursor = decodeCursor(first.nextCursor ?? '', () => true);
+  const second = await listNotifications(db.orm, OPEN_SCOPE, {}, { limit: 3, cursor });
+  expect([...first.data, ...second.data].map(({ id }) => id)).toEqual(ids);
+  expect(second.nextCursor).toBeNull();
 });
 
 test('what is over is removed after the time of retention, and what is pending never', async () => {
