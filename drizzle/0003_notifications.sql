@@ -41,5 +41,6 @@ CREATE TABLE "outlast"."notifications" (
 ALTER TABLE "outlast"."notification_deliveries" ADD CONSTRAINT "notification_deliveries_notification_fkey" FOREIGN KEY ("notification_id") REFERENCES "outlast"."notifications"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "outlast"."notifications" ADD CONSTRAINT "notifications_execution_fkey" FOREIGN KEY ("execution_id") REFERENCES "outlast"."workflow_executions"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "notifications_list_idx" ON "outlast"."notifications" USING btree ("tenant_id","owner_id","created_at","id");--> statement-breakpoint
+CREATE INDEX "notifications_approval_idx" ON "outlast"."notifications" USING btree ("approval_id") WHERE approval_id IS NOT NULL;--> statement-breakpoint
 CREATE INDEX "notifications_due_idx" ON "outlast"."notifications" USING btree ("next_attempt_at") WHERE status = 'pending';--> statement-breakpoint
 CREATE INDEX "notifications_ended_idx" ON "outlast"."notifications" USING btree ("ended_at") WHERE status <> 'pending';

@@ -481,6 +481,7 @@ export const notifications = outlast.table(
     }).onDelete('cascade'),
     unique('notifications_event_key').on(t.executionId, t.type, t.approvalId).nullsNotDistinct(),
     index('notifications_list_idx').on(t.tenantId, t.ownerId, t.createdAt, t.id),
+    index('notifications_approval_idx').on(t.approvalId).where(sql`approval_id IS NOT NULL`),
     index('notifications_due_idx').on(t.nextAttemptAt).where(sql`status = 'pending'`),
     index('notifications_ended_idx').on(t.endedAt).where(sql`status <> 'pending'`),
     check(
