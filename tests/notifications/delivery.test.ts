@@ -204,7 +204,8 @@ describe('several workers', () => {
     });
     await Promise.all(senders.map(({ sender }) => sender.stop(5000)));
     const ids = receiver.requests.map(({ headers }) => headers['webhook-id']);
-    expect(ids.sort()).toEqual(told.map(({ id }) => id).sort());
+    expect(ids).toHaveLength(told.length);
+    expect(new Set(ids)).toEqual(new Set(told.map(({ id }) => id)));
     for (const { now } of told) expect(await now()).toMatchObject({ status: 'delivered', tries: 1 });
   });
 
