@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { uuidv7 } from 'uuidv7';
-import { registerWorkflows } from '../workflows/register-workflows.ts';
+import { registerDeliveries, registerWorkflows } from '../workflows/register-workflows.ts';
 import { registerAgentLoader } from './agents/import-agent.ts';
 import { type AgentCatalog, loadAgents } from './agents/load-agents.ts';
 import { createModelRegistry, type ModelRegistry } from './agents/model-registry.ts';
@@ -23,6 +23,12 @@ import { OwnershipLost } from './executions/ownership.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
 import { createMetrics, type Metrics } from './metrics/create-metrics.ts';
+import { createDeliverySteps } from './notifications/delivery-steps.ts';
+import { NotificationSender } from './notifications/notification-sender.ts';
+import type { Notify } from './notifications/notify.ts';
+import { recordNotification } from './notifications/record-notification.ts';
+import { RETRY_SCHEDULE } from './notifications/retry-schedule.ts';
+import { createOutbound } from './outbound/request.ts';
 import { Maintenance } from './retention/maintenance.ts';
 import { createExecutionSteps } from './workers/execution-steps.ts';
 import { OwnedExecutions } from './workers/owned-executions.ts';
@@ -160,6 +166,7 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
       agents,
       models,
       dispatch,
+      notify: notifyOf(config),
       executions,
       slots,
       workerId,
@@ -169,16 +176,22 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
       metrics: metrics.executions,
     }),
   );
+  const sender = runsExecutions ? prepareSender(inputs, engine, worker, closing.signal) : undefined;
   if (runsExecutions) {
     await worker.start();
     closers.push(() => worker.stop());
-    metrics.observeWorker({ executions, slots, lease: worker });
+    const pendingNotifications = () => sender?.pending ?? 0;
+    metrics.observeWorker({ executions, slots, lease: worker, pendingNotifications });
   }
   await engine.launch();
   isLaunched = true;
   if (runsExecutions) startSweeper(inputs, engine, worker, place);
   if (runsExecutions) startExpirer(inputs, engine, logWriter);
   if (runsExecutions) startMaintenance(inputs);
+  if (sender !== undefined) {
+    sender.start();
+    closers.push(() => sender.stop(config.SHUTDOWN_GRACE_MS));
+  }
   return { engine, logWriter, executions, closing };
 }
 
@@ -225,10 +238,43 @@ function startSweeper(
   closers.push(() => sweeper.stop());
 }
 
-function startExpirer({ db, logger, closers }: WorkerInputs, engine: Engine, logWriter: LogWriter): void {
+/** Registers the workflow of deliveries, if somebody wants to be told. */
+function prepareSender(
+  { config, logger, metrics, db }: WorkerInputs,
+  engine: Engine,
+  worker: Worker,
+  closing: AbortSignal,
+): NotificationSender | undefined {
+  const { OUTLAST_NOTIFY_URL: url, OUTLAST_NOTIFY_SECRET: secret } = config;
+  if (url === undefined || secret === undefined) return undefined;
+  const steps = createDeliverySteps({
+    db,
+    workerId: worker.id,
+    lease: worker,
+    receiver: { url: new URL(url), secret },
+    send: createOutbound({ allowPrivate: config.OUTLAST_NOTIFY_ALLOW_PRIVATE }),
+    schedule: RETRY_SCHEDULE,
+    random: Math.random,
+    logger,
+    metrics: metrics.deliveries,
+  });
+  registerDeliveries(engine, steps);
+  const mayTake = () => !closing.aborted;
+  return new NotificationSender({ db, workerId: worker.id, deliver: engine.deliver, mayTake, logger });
+}
+
+function notifyOf({ OUTLAST_NOTIFY_URL: url }: Config): Notify | undefined {
+  return url === undefined ? undefined : recordNotification;
+}
+
+function startExpirer(
+  { config, db, logger, closers }: WorkerInputs,
+  engine: Engine,
+  logWriter: LogWriter,
+): void {
   const { dispatch, segments } = engine;
   const publish = (executionNo: number, rows: readonly LogRow[]) => logWriter.publish(executionNo, rows);
-  const decisions = { dispatch, discard: segments.discard, publish };
+  const decisions = { dispatch, discard: segments.discard, notify: notifyOf(config), publish };
   const expirer = new ApprovalExpirer({ db, decisions, logger });
   expirer.start();
   closers.push(() => expirer.stop());
@@ -266,6 +312,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     models,
     dispatch: engine.dispatch,
     discard: engine.segments.discard,
+    notify: notifyOf(config),
     publish: (executionNo, rows) => logWriter.publish(executionNo, rows),
     isDraining: () => closing.signal.aborted,
     readiness: async () => ({ ...(await probe(db)), listener: watch.isHearing ? 'ok' : 'not connected' }),

@@ -8,6 +8,7 @@ import { approvals, threads, workflowExecutions } from '../db/schema.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
 import type { DiscardSegments } from '../executions/hand-over.ts';
 import { type ExecutionStatus, isFinalStatus } from '../executions/status.ts';
+import type { Notify } from '../notifications/notify.ts';
 import { Problem } from '../problems/problem.ts';
 import type { CheckedDecision } from './check-decision.ts';
 import { continueExecution, type HeldExecution } from './continue-execution.ts';
@@ -19,6 +20,7 @@ import { type Approval, type ApprovalRow, toApproval } from './view.ts';
 export interface DecisionDeps {
   dispatch: Dispatch;
   discard: DiscardSegments;
+  notify?: Notify | undefined;
   /** Tells readers, here and in other processes, of rows that are committed; without rows, of another change. */
   publish(executionNo: number, rows: readonly LogRow[]): void;
 }
@@ -110,6 +112,7 @@ async function settle(
     by: decision.by,
     detail: detailOf(approval),
   });
+  await deps.notify?.(tx, { type: 'approval.decided', approvalId: approval.id });
   await settleCall(tx, approval);
   const rows = await appendToLog(tx, execution, approval);
   const launch = await continueExecution(tx, deps, execution);

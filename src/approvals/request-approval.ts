@@ -5,6 +5,7 @@ import { inputJsonSchema } from '../agents/input-json-schema.ts';
 import type { TransactionalAppend } from '../chunks/execution-log.ts';
 import { approvals } from '../db/schema.ts';
 import type { ClaimedExecution } from '../executions/claim-execution.ts';
+import type { Notify } from '../notifications/notify.ts';
 import { inputHash } from './input-hash.ts';
 import { readContext } from './read-context.ts';
 import { recordEvent } from './record-event.ts';
@@ -31,7 +32,7 @@ const WHY_UNKNOWN = 'It is not known whether this call took effect';
  * is asked about by a row of the log, but for a question: its part stays as it is until there is an answer.
  */
 export async function requestApproval(
-  { tx, append }: TransactionalAppend,
+  { tx, append, notify }: TransactionalAppend & { notify?: Notify | undefined },
   claimed: ClaimedExecution,
   request: ApprovalRequest,
 ): Promise<void> {
@@ -68,6 +69,7 @@ export async function requestApproval(
     createdAt: sql`clock_timestamp()`,
   });
   await recordEvent(tx, approval, { kind: 'requested', by: claimed.agentId });
+  await notify?.(tx, { type: 'approval.requested', approvalId: approval.id });
   if (kind === 'question') return;
   append(turn, {
     type: 'tool-approval-request',

@@ -15,6 +15,17 @@ const list = z
       .filter((item) => item !== ''),
   );
 
+const flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((text) => text === 'true');
+
+const MAKE_SECRET = 'make one with: echo "whsec_$(openssl rand -base64 32)"';
+const webhookSecret = z
+  .string()
+  .refine(isWebhookSecret, `must be whsec_ and 24 to 64 bytes in base64; ${MAKE_SECRET}`)
+  .optional();
+
 /** One entry for each environment variable that Outlast reads; nothing else in it reads the environment. */
 const environment = z.object({
   PORT: integer(4400, 0, 65535),
@@ -34,6 +45,9 @@ const environment = z.object({
   LOG_FLUSH_INTERVAL_MS: integer(1, 0, 1000),
   CHUNK_RETENTION_DAYS: z.coerce.number().positive().max(3650).default(7),
   MAINTENANCE_INTERVAL_MS: integer(10_000, 50, 3_600_000),
+  OUTLAST_NOTIFY_URL: url,
+  OUTLAST_NOTIFY_SECRET: webhookSecret,
+  OUTLAST_NOTIFY_ALLOW_PRIVATE: flag,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   LOG_FORMAT: z.enum(['pretty', 'json']).optional(),
   OUTLAST_MODEL: z.string().includes(':', 'must be provider:model').optional(),
@@ -49,7 +63,15 @@ type Environment = z.output<typeof environment>;
 type Source = Record<string, string | undefined>;
 
 /** Variables that may also be given as `NAME_FILE`, a path whose content is the value. */
-const SECRETS = ['DATABASE_URL', 'OUTLAST_MODEL_API_KEY', 'OPENAI_API_KEY', 'ANTHROPIC_API_KEY'] as const;
+const SECRETS = [
+  'DATABASE_URL',
+  'OUTLAST_MODEL_API_KEY',
+  'OPENAI_API_KEY',
+  'ANTHROPIC_API_KEY',
+  // The address of a receiver often is one too.
+  'OUTLAST_NOTIFY_URL',
+  'OUTLAST_NOTIFY_SECRET',
+] as const;
 
 /** Everything that can be set, parsed once at start and frozen; secrets print as `[redacted]`. */
 export type Config = Readonly<Environment>;
@@ -77,8 +99,18 @@ export function parseConfig(source: Source): Config {
   if (parsed.success && parsed.data.WORKER_DEAD_AFTER_MS < 3 * parsed.data.WORKER_HEARTBEAT_MS) {
     faults.push('WORKER_DEAD_AFTER_MS: must be at least three times WORKER_HEARTBEAT_MS');
   }
+  if (values['OUTLAST_NOTIFY_URL'] !== undefined && values['OUTLAST_NOTIFY_SECRET'] === undefined) {
+    faults.push(`OUTLAST_NOTIFY_SECRET: is needed with OUTLAST_NOTIFY_URL; ${MAKE_SECRET}`);
+  }
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(hideSecrets(parsed.data));
+}
+
+function isWebhookSecret(text: string): boolean {
+  const base64 = /^whsec_((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/.exec(text)?.[1];
+  if (base64 === undefined) return false;
+  const { length } = Buffer.from(base64, 'base64');
+  return length >= 24 && length <= 64;
 }
 
 function describeFault(issue: z.core.$ZodIssue): string {

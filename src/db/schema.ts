@@ -16,6 +16,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { ApprovalEventKind, ApprovalKind, ApprovalStatus } from '../approvals/status.ts';
+import type { NotificationStatus, NotificationType } from '../notifications/status.ts';
 
 /*
  * Content (messages, tool inputs and outputs, chunks) is `json` or `text`, never `jsonb`: jsonb reorders keys,
@@ -443,6 +444,89 @@ export const workers = outlast.table('workers', {
   startedAt: time('started_at').notNull().defaultNow(),
   heartbeatAt: time('heartbeat_at').notNull().defaultNow(),
 });
+
+/**
+ * What an outside receiver is told, written in the transaction of what it tells of. Its body never changes. A pending
+ * one is due at `next_attempt_at`, which is never far when it was just written; whoever sends it holds it under
+ * `leased_by` until `leased_until`.
+ */
+export const notifications = outlast.table(
+  'notifications',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: tenantId(),
+    ownerId: text('owner_id').notNull(),
+    type: text('type').$type<NotificationType>().notNull(),
+    executionId: uuid('execution_id').notNull(),
+    // Null when it tells of the execution itself.
+    approvalId: uuid('approval_id'),
+    // As text: its bytes are what is signed.
+    body: text('body').notNull(),
+    status: text('status').$type<NotificationStatus>().notNull().default('pending'),
+    // How often it was taken to be sent, ever; numbers the deliveries, and fences whoever sends it.
+    tries: integer('tries').notNull().default(0),
+    // Since it was written, or was last asked to be sent again.
+    failures: integer('failures').notNull().default(0),
+    nextAttemptAt: time('next_attempt_at'),
+    leasedBy: text('leased_by'),
+    leasedUntil: time('leased_until'),
+    endedAt: time('ended_at'),
+    createdAt: time('created_at').notNull().default(sql`clock_timestamp()`),
+  },
+  (t) => [
+    foreignKey({
+      name: 'notifications_execution_fkey',
+      columns: [t.executionId],
+      foreignColumns: [workflowExecutions.id],
+    }).onDelete('cascade'),
+    unique('notifications_event_key').on(t.executionId, t.type, t.approvalId).nullsNotDistinct(),
+    index('notifications_list_idx').on(t.tenantId, t.ownerId, t.createdAt, t.id),
+    index('notifications_approval_idx').on(t.approvalId).where(sql`approval_id IS NOT NULL`),
+    index('notifications_due_idx').on(t.nextAttemptAt).where(sql`status = 'pending'`),
+    index('notifications_ended_idx').on(t.endedAt).where(sql`status <> 'pending'`),
+    check(
+      'notifications_type_check',
+      sql`${t.type} IN ('approval.requested', 'approval.decided')
+          AND ${t.approvalId} IS NOT NULL
+        OR ${t.type} IN ('execution.completed', 'execution.failed', 'execution.cancelled')
+          AND ${t.approvalId} IS NULL`,
+    ),
+    check('notifications_status_check', sql`${t.status} IN ('pending', 'delivered', 'failed')`),
+    check(
+      'notifications_pending_check',
+      sql`(${t.status} = 'pending') = (${t.nextAttemptAt} IS NOT NULL)
+        AND (${t.status} = 'pending') = (${t.endedAt} IS NULL)`,
+    ),
+    check(
+      'notifications_lease_check',
+      sql`(${t.leasedBy} IS NULL) = (${t.leasedUntil} IS NULL)
+        AND (${t.leasedBy} IS NULL OR ${t.status} = 'pending')`,
+    ),
+  ],
+);
+
+/** One try to deliver a notification. Without a duration it is under way, or with an error, nobody knows its end. */
+export const notificationDeliveries = outlast.table(
+  'notification_deliveries',
+  {
+    notificationId: uuid('notification_id').notNull(),
+    no: integer('no').notNull(),
+    tenantId: tenantId(),
+    startedAt: time('started_at').notNull().default(sql`clock_timestamp()`),
+    durationMs: integer('duration_ms'),
+    statusCode: integer('status_code'),
+    error: text('error'),
+    response: text('response'),
+  },
+  (t) => [
+    primaryKey({ name: 'notification_deliveries_pkey', columns: [t.notificationId, t.no] }),
+    foreignKey({
+      name: 'notification_deliveries_notification_fkey',
+      columns: [t.notificationId],
+      foreignColumns: [notifications.id],
+    }).onDelete('cascade'),
+  ],
+);
 
 /** The first answer to a request that named a key; it commits together with what the request did. */
 export const idempotencyKeys = outlast.table(

@@ -2,7 +2,12 @@ import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
 import { sql } from 'drizzle-orm';
 import pg from 'pg';
 import type { Logger } from 'pino';
-import { AGENT_EXECUTION, type WorkflowEngine } from '../../workflows/register-workflows.ts';
+import type { DeliveryRef } from '../../workflows/deliver-notification.ts';
+import {
+  AGENT_EXECUTION,
+  DELIVER_NOTIFICATION,
+  type WorkflowEngine,
+} from '../../workflows/register-workflows.ts';
 import type { Transaction } from '../db/database.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
 import type { SegmentHealth } from '../workers/sweeper.ts';
@@ -42,6 +47,11 @@ export interface EngineOptions {
 export interface Engine extends WorkflowEngine {
   readonly dispatch: Dispatch;
   readonly segments: SegmentHealth;
+  /**
+   * Makes one try to deliver a notification, in this process. Resolves when it has ended, in whatever way: if it did
+   * not get to its end, its lease does.
+   */
+  deliver(ref: DeliveryRef): Promise<void>;
   /** Begins to run segments; all workflows are registered by then. */
   launch(): Promise<void>;
   /**
@@ -54,6 +64,7 @@ export interface Engine extends WorkflowEngine {
 }
 
 type SegmentWorkflow = (executionId: string, segment: number) => Promise<void>;
+type Workflow = (id: string, no: number) => Promise<void>;
 
 /** Connects to DBOS without running anything yet. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
@@ -72,7 +83,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     applicationName: APPLICATION,
     logger: dbosLogger(options.logger),
   });
-  const workflows = new Map<string, SegmentWorkflow>();
+  const workflows = new Map<string, Workflow>();
   let ending: Promise<void> | undefined;
   /** Segments that are on their way to a slot: each has one as good as taken. */
   let starting = 0;
@@ -92,6 +103,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       }
       await enqueue(client, tx, executionId, segment);
       return () => undefined;
+    },
+    deliver: async (ref) => {
+      const workflow = workflows.get(DELIVER_NOTIFICATION);
+      if (workflow !== undefined) await runDelivery(options.logger, workflow, ref);
     },
     segments: {
       findStuck: (db, limit) => findStuckSegments(db, options.executorId, limit),
@@ -155,6 +170,18 @@ async function start(
   } catch (error) {
     // A process that has just begun to drain refuses it.
     fail(error);
+  }
+}
+
+async function runDelivery(logger: Logger, workflow: Workflow, ref: DeliveryRef): Promise<void> {
+  const { notificationId, no } = ref;
+  const id = { workflowID: workflowId(notificationId, no), workflowIDReusePolicy: 'reject' } as const;
+  try {
+    const handle = await DBOS.startWorkflow(workflow, id)(notificationId, no);
+    await handle.getResult();
+  } catch (error) {
+    // A process that drains is cut off here too.
+    logger.warn({ err: error, ...ref }, 'notification.delivery-cut');
   }
 }
 

@@ -6,6 +6,7 @@ import { makeRows } from '../chunks/row.ts';
 import { type Database, transaction } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import { workflowExecutions } from '../db/schema.ts';
+import type { Notify } from '../notifications/notify.ts';
 import { endAttempt } from './hand-over.ts';
 import type { OwnedExecution } from './owned-execution.ts';
 import { holdExecution } from './ownership.ts';
@@ -14,7 +15,11 @@ import { holdExecution } from './ownership.ts';
  * The way out when finishing itself fails by a fault of ours: the execution becomes final with nothing but its
  * last row, so that it cannot hang (E3). Its thread's next is promoted by a healer.
  */
-export async function failPlainly(db: Database, owned: OwnedExecution, signal: AbortSignal): Promise<void> {
+export async function failPlainly(
+  { db, notify }: { db: Database; notify?: Notify | undefined },
+  owned: OwnedExecution,
+  signal: AbortSignal,
+): Promise<void> {
   const { claimed, log, loggedTurn } = owned;
   await untilReachable(signal, () =>
     transaction(db, async (tx) => {
@@ -36,6 +41,7 @@ export async function failPlainly(db: Database, owned: OwnedExecution, signal: A
           lastSeq: last,
         })
         .where(and(eq(workflowExecutions.id, claimed.id), eq(workflowExecutions.attempt, claimed.attempt)));
+      await notify?.(tx, { type: 'execution.failed', executionId: claimed.id });
     }),
   );
 }

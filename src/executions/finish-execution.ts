@@ -9,6 +9,7 @@ import { sealingChunks } from '../chunks/seal.ts';
 import type { Database, Transaction } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
+import type { Notify } from '../notifications/notify.ts';
 import { holdThread } from '../threads/hold-thread.ts';
 import type { Dispatch } from './dispatch.ts';
 import { endAttempt } from './hand-over.ts';
@@ -31,7 +32,7 @@ interface Ending {
  * @throws OwnershipLost
  */
 export async function finishExecution(
-  deps: { db: Database; dispatch: Dispatch },
+  deps: { db: Database; dispatch: Dispatch; notify?: Notify | undefined },
   owned: OwnedExecution,
   outcome: Outcome,
 ): Promise<void> {
@@ -48,6 +49,7 @@ export async function finishExecution(
         await makeFinal(tx, owned, outcome, ending.readUpTo + ending.chunks.length);
         await cancelApprovals(tx, owned.claimed.id, 'outlast');
         await endAttempt(tx, owned.claimed.id, owned.claimed.attempt, outcome.status);
+        await deps.notify?.(tx, { type: `execution.${outcome.status}`, executionId: owned.claimed.id });
         return promoteNext(tx, deps.dispatch, owned.claimed.threadNo);
       },
     });

@@ -6,6 +6,7 @@ import { approvalRoutes } from './routes/approvals.ts';
 import { documentationRoutes } from './routes/documentation.ts';
 import { executionLogRoutes } from './routes/execution-log.ts';
 import { executionRoutes } from './routes/executions.ts';
+import { notificationRoutes } from './routes/notifications.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { startRoutes } from './routes/start-execution.ts';
 import { threadRoutes } from './routes/threads.ts';
@@ -20,6 +21,7 @@ export function allRoutes({ version }: Pick<HttpDeps, 'version'>): Route[] {
     ...executionLogRoutes,
     ...threadRoutes,
     ...approvalRoutes,
+    ...notificationRoutes,
     ...operationRoutes,
     ...documentationRoutes(() => {
       document ??= describeApi(routes, version.version);

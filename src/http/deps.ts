@@ -8,6 +8,7 @@ import type { Database } from '../db/database.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
 import type { DiscardSegments } from '../executions/hand-over.ts';
 import type { Metrics } from '../metrics/create-metrics.ts';
+import type { Notify } from '../notifications/notify.ts';
 
 /** What the routes work on. */
 export interface HttpDeps {
@@ -18,6 +19,8 @@ export interface HttpDeps {
   readonly models: ModelRegistry;
   readonly dispatch: Dispatch;
   readonly discard: DiscardSegments;
+  /** Undefined when nobody wants to be told. */
+  readonly notify: Notify | undefined;
   /** Tells readers, here and in other processes, of committed rows; without rows, of another change. */
   publish(executionNo: number, rows: readonly LogRow[]): void;
   /** Each thing that the server depends on: `ok`, or what is wrong with it. */

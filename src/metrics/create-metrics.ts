@@ -3,6 +3,7 @@ import type { HintMetrics } from '../chunks/log-hints.ts';
 import type { ListenerMetrics } from '../chunks/log-listener.ts';
 import type { LogMetrics } from '../chunks/log-writer.ts';
 import type { ExecutionMetrics } from '../executions/execution-metrics.ts';
+import type { DeliveryMetrics } from '../notifications/delivery-steps.ts';
 import type { Tally } from '../retention/tally.ts';
 import type { LeaseCheck } from '../tools/lease-check.ts';
 import { createInstruments, type Instruments } from './instruments.ts';
@@ -17,6 +18,7 @@ interface Worker {
   readonly executions: { readonly size: number };
   readonly slots: { readonly available: number };
   readonly lease: Pick<LeaseCheck, 'sureForMs'>;
+  readonly pendingNotifications: () => number;
 }
 
 /**
@@ -28,6 +30,7 @@ export interface Metrics {
   readonly hints: HintMetrics;
   readonly watch: WatchMetrics;
   readonly executions: ExecutionMetrics;
+  readonly deliveries: DeliveryMetrics;
   /** What a batch of the maintenance has done, once it is committed. */
   readonly maintained: (done: Partial<Tally>) => void;
   /** A reader takes what was committed so many seconds ago. */
@@ -53,6 +56,7 @@ export function createMetrics(): Metrics {
     hints: countHints(make),
     watch: watchMetrics(make),
     executions: executionMetrics(make),
+    deliveries: deliveryMetrics(make),
     maintained: countMaintenance(make),
     delivered: (seconds) => delivery.observe(seconds),
     observeLogWriter: (writer) => make.gauge('outlast_log_waiting_bytes', () => writer.waitingBytes),
@@ -60,10 +64,11 @@ export function createMetrics(): Metrics {
       make.gauge('outlast_log_readers', readers);
       make.gauge('outlast_log_reader_lag_chunks', greatestLag);
     },
-    observeWorker: ({ executions, slots, lease }) => {
+    observeWorker: ({ executions, slots, lease, pendingNotifications }) => {
       make.gauge('outlast_worker_executions', () => executions.size);
       make.gauge('outlast_worker_free_slots', () => slots.available);
       make.gauge('outlast_worker_lease_seconds', () => lease.sureForMs() / 1000);
+      make.gauge('outlast_worker_notifications_pending', pendingNotifications);
     },
     observeHttp: ({ openStreams }) => make.gauge('outlast_http_open_streams', openStreams),
     observeProcess: () => collectDefaultMetrics({ register: registry }),
@@ -122,6 +127,11 @@ function executionMetrics({ counter }: Instruments): ExecutionMetrics {
   };
 }
 
+function deliveryMetrics({ counter }: Instruments): DeliveryMetrics {
+  const deliveries = counter('outlast_notification_deliveries_total');
+  return { delivery: (outcome) => deliveries.inc({ outcome }) };
+}
+
 function countMaintenance({ counter }: Instruments): Metrics['maintained'] {
   const counters = [
     ['logsPacked', counter('outlast_retention_packed_executions_total')],
@@ -130,6 +140,7 @@ function countMaintenance({ counter }: Instruments): Metrics['maintained'] {
     ['rowsRemoved', counter('outlast_retention_removed_rows_total')],
     ['segmentsRemoved', counter('outlast_retention_removed_workflows_total')],
     ['keysRemoved', counter('outlast_retention_removed_keys_total')],
+    ['notificationsRemoved', counter('outlast_retention_removed_notifications_total')],
   ] as const;
   return (done) => {
     for (const [what, each] of counters) each.inc(done[what] ?? 0);

@@ -99,6 +99,15 @@ export const METRICS = {
     type: 'gauge',
     help: 'Time for which the lease of this worker is surely held; below zero it starts nothing that needs it',
   },
+  outlast_worker_notifications_pending: {
+    type: 'gauge',
+    help: 'Notifications of all workers that are not delivered yet, as of the last count',
+  },
+  outlast_notification_deliveries_total: {
+    type: 'counter',
+    help: 'Tries to deliver a notification that this process made',
+    label: { name: 'outcome', values: ['delivered', 'postponed', 'failed'] },
+  },
   outlast_retention_packed_executions_total: {
     type: 'counter',
     help: 'Executions whose log was packed',
@@ -122,6 +131,10 @@ export const METRICS = {
   outlast_retention_removed_keys_total: {
     type: 'counter',
     help: 'Idempotency keys that were removed',
+  },
+  outlast_retention_removed_notifications_total: {
+    type: 'counter',
+    help: 'Notifications that were removed',
   },
   outlast_http_open_streams: {
     type: 'gauge',

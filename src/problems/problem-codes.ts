@@ -18,6 +18,7 @@ export const PROBLEM_CODES = {
   'idempotency-key-reused': { status: 409, title: 'The key was used for another request' },
   'input-changed': { status: 409, title: 'The input is not the one that was looked at' },
   'message-id-reused': { status: 409, title: 'The message id is taken' },
+  'notifications-off': { status: 409, title: 'Nobody sends notifications' },
   'not-last': { status: 409, title: 'Newer messages exist' },
   'not-retryable': { status: 409, title: 'The execution cannot be retried' },
   'thread-busy': { status: 409, title: 'The thread has an unfinished execution' },

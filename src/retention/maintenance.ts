@@ -7,6 +7,7 @@ import { inBatches } from './in-batches.ts';
 import { packLogs } from './pack-logs.ts';
 import { removeExpiredLogs } from './remove-expired-logs.ts';
 import { removeIdempotencyKeys } from './remove-idempotency-keys.ts';
+import { removeNotifications } from './remove-notifications.ts';
 import { addTo, type Batches, emptyTally, type Tally } from './tally.ts';
 
 /** An execution is final for so long before its log is packed. */
@@ -98,6 +99,7 @@ export class Maintenance {
         batches: inBatches('segmentsRemoved', SEGMENTS_AT_ONCE, (limit) => removeEndedSegments(db, limit)),
       },
       { name: 'remove-idempotency-keys', batches: removeIdempotencyKeys(db) },
+      { name: 'remove-notifications', batches: removeNotifications(db, chunkRetentionDays) },
     ];
   }
 

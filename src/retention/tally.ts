@@ -10,6 +10,7 @@ export interface Tally {
   /** Workflows of DBOS whose segment has ended. */
   segmentsRemoved: number;
   keysRemoved: number;
+  notificationsRemoved: number;
 }
 
 /** A role's work, a committed batch at a time: between two of them it may be ended at any time. */
@@ -25,6 +26,7 @@ export function emptyTally(): Tally {
     rowsRemoved: 0,
     segmentsRemoved: 0,
     keysRemoved: 0,
+    notificationsRemoved: 0,
   };
 }
 

@@ -9,6 +9,7 @@ import type { Database } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import { approvals } from '../db/schema.ts';
 import type { OwnedExecution } from '../executions/owned-execution.ts';
+import type { Notify } from '../notifications/notify.ts';
 import { startDeadline } from '../turns/deadline.ts';
 import { executeTool, type TriedOutcome } from './execute-tool.ts';
 import type { LeaseCheck } from './lease-check.ts';
@@ -20,6 +21,7 @@ export interface ToolDeps {
   db: Database;
   lease: LeaseCheck;
   logger: Logger;
+  notify?: Notify | undefined;
 }
 
 interface Plan {
@@ -52,7 +54,7 @@ export async function callTool(
   }
   // T2: an attempt died, or lost its lease, while the tool was called. Nobody knows what came of it.
   const kind = typeof next === 'string' ? next : 'unknown-outcome';
-  return ask(owned, { call, approval, tool }, kind);
+  return ask(deps.notify, owned, { call, approval, tool }, kind);
 }
 
 interface Considered {
@@ -110,6 +112,7 @@ async function run(
 
 /** Asks a person about the call: again in the transaction it is looked at whether there is still something to ask. */
 async function ask(
+  notify: Notify | undefined,
   owned: OwnedExecution,
   { call, approval, tool }: Considered,
   kind: ApprovalKind,
@@ -119,7 +122,7 @@ async function ask(
       const now = await findCall(append.tx, owned.claimed.id, call.toolCallId);
       if (now.endedAt !== null) return 'settled';
       const { turn, toolCallId, toolName } = call;
-      await requestApproval(append, owned.claimed, {
+      await requestApproval({ ...append, notify }, owned.claimed, {
         kind,
         turn,
         toolCallId,

@@ -8,6 +8,7 @@ import type { Database } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import { executionTurns, toolCalls, workflowExecutions } from '../db/schema.ts';
 import type { OwnedExecution } from '../executions/owned-execution.ts';
+import type { Notify } from '../notifications/notify.ts';
 import { callModel } from './call-model.ts';
 import { DeadlineExceeded, startDeadline } from './deadline.ts';
 import { findGated } from './find-gated.ts';
@@ -21,6 +22,7 @@ export interface TurnDeps {
   db: Database;
   models: ModelRegistry;
   logger: Logger;
+  notify?: Notify | undefined;
 }
 
 /** What an execution's turns are made with: resolved anew in every segment. */
@@ -95,7 +97,7 @@ async function callAndRecord(
     const calls = mayCallTools(answer.finishReason) ? answer.toolCalls : [];
     const gated = await findGated(deps, owned, plan.agent, { turn, calls, signal: deadline.signal });
     const called = { turn, model: resolved.id, durationMs: answer.durationMs };
-    await recordAnswer(owned, plan.agent, called, answer, gated);
+    await recordAnswer(deps, owned, plan.agent, called, answer, gated);
     return afterTurn(turn, answer);
   } finally {
     deadline.clear();

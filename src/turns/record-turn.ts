@@ -5,6 +5,7 @@ import type { Chunk } from '../chunks/chunk.ts';
 import type { Transaction } from '../db/database.ts';
 import { executionTurns, type TurnFailure, toolCalls, workflowExecutions } from '../db/schema.ts';
 import type { OwnedExecution } from '../executions/owned-execution.ts';
+import type { Notify } from '../notifications/notify.ts';
 import type { ModelAnswer } from './call-model.ts';
 import type { ModelFailure } from './model-failure.ts';
 import { addUsage, NO_USAGE, type Usage } from './usage.ts';
@@ -22,6 +23,7 @@ export interface CalledTurn {
  * the tokens it took.
  */
 export async function recordAnswer(
+  { notify }: { notify?: Notify | undefined },
   owned: OwnedExecution,
   agent: AgentDefinition,
   called: CalledTurn,
@@ -34,7 +36,7 @@ export async function recordAnswer(
       await insertTurn(tx, owned, called);
       await endTurn(tx, owned, called.turn, answer);
       await insertCalls(tx, owned, agent, called.turn, answer);
-      for (const request of gated) await requestApproval({ tx, append }, owned.claimed, request);
+      for (const request of gated) await requestApproval({ tx, append, notify }, owned.claimed, request);
       append(called.turn, { type: 'finish-step' });
       await addToExecution(tx, owned, answer);
     },

@@ -14,6 +14,7 @@ import { OwnedExecution } from '../executions/owned-execution.ts';
 import { OwnershipLost } from '../executions/ownership.ts';
 import { prepareExecution } from '../executions/prepare-execution.ts';
 import { suspendExecution } from '../executions/suspend-execution.ts';
+import type { Notify } from '../notifications/notify.ts';
 import { pause } from '../pause.ts';
 import { callTool } from '../tools/call-tool.ts';
 import type { LeaseCheck } from '../tools/lease-check.ts';
@@ -27,6 +28,7 @@ export interface StepDeps {
   agents: AgentCatalog;
   models: ModelRegistry;
   dispatch: Dispatch;
+  notify: Notify | undefined;
   executions: OwnedExecutions;
   slots: Slots;
   workerId: string;
@@ -137,7 +139,7 @@ async function finish(deps: StepDeps, ref: SegmentRef, outcome: Outcome): Promis
   } catch (error) {
     if (isLoss(error, owned)) return;
     deps.logger.error({ ...ref, attempt: owned.claimed.attempt, err: error }, 'execution.finish-failed');
-    await failPlainly(deps.db, owned, deps.closing).then(
+    await failPlainly(deps, owned, deps.closing).then(
       () => countOutcome(deps.metrics, 'failed'),
       (failure: unknown) => {
         // Its own commit, unheard of, makes it lose the execution too.

@@ -38,6 +38,29 @@ describe('the configuration', () => {
     expect(faultsOf({ DATABASE_URL: 'not-a-url-but-secret' }).message).not.toContain('secret');
   });
 
+  test('has a secret for the webhook, of the form that receivers know, or does not start', () => {
+    const OUTLAST_NOTIFY_URL = 'https://example.com/hook?token=hush';
+    const secretOf = (bytes: number) => `whsec_${Buffer.alloc(bytes, 255).toString('base64')}`;
+    for (const bytes of [24, 32, 64]) {
+      const config = parseConfig({ OUTLAST_NOTIFY_URL, OUTLAST_NOTIFY_SECRET: secretOf(bytes) });
+      expect(config.OUTLAST_NOTIFY_SECRET).toBe(secretOf(bytes));
+      expect(inspect(config)).not.toContain(secretOf(bytes).slice(6));
+      expect(inspect(config)).not.toContain('hush');
+    }
+    const missing = faultsOf({ OUTLAST_NOTIFY_URL });
+    expect(missing.message).toContain('OUTLAST_NOTIFY_SECRET: is needed with OUTLAST_NOTIFY_URL');
+    expect(missing.message).toContain('openssl rand -base64 32');
+    const [short, long, bare] = [secretOf(23), secretOf(65), secretOf(32).slice(6)];
+    for (const secret of [short, long, bare, 'whsec_', `whsec_*${long}`, `${secretOf(32)}=`]) {
+      const malformed = faultsOf({ OUTLAST_NOTIFY_URL, OUTLAST_NOTIFY_SECRET: secret });
+      expect(malformed.faults).toHaveLength(1);
+      expect(malformed.message).toContain('OUTLAST_NOTIFY_SECRET: must be whsec_ and 24 to 64 bytes');
+      if (secret !== 'whsec_') expect(malformed.message).not.toContain(secret);
+    }
+    expect(faultsOf({ OUTLAST_NOTIFY_URL: 'ftp://example.com' }).message).toContain('OUTLAST_NOTIFY_URL');
+    expect(faultsOf({ OUTLAST_NOTIFY_ALLOW_PRIVATE: 'yes' }).message).toContain('ALLOW_PRIVATE');
+  });
+
   test('is frozen', () => {
     expect(Object.isFrozen(parseConfig({}))).toBe(true);
   });

@@ -171,7 +171,7 @@ describe('finishing', () => {
     const owned = await createOwned(db);
     await answer(owned);
     await owned.log.drained();
-    await failPlainly(db, owned, new AbortController().signal);
+    await failPlainly({ db }, owned, new AbortController().signal);
     const lines = await storedLines(db, owned.claimed.no);
     expect(lines.at(-1)).toContain('"type":"error"');
     expect(await executionOf(db, owned.claimed.id)).toMatchObject({

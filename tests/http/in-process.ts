@@ -44,6 +44,7 @@ export async function serveAlone(overrides: Partial<HttpDeps> = {}): Promise<Tes
     models: createModelRegistry({}),
     dispatch: async () => () => undefined,
     discard: async () => undefined,
+    notify: undefined,
     publish: (executionNo, rows) => recentRows.publish(executionNo, rows),
     readiness: async () => ({ database: 'ok' }),
     isDraining: () => false,

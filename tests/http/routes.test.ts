@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { allRoutes } from '../../src/http/all-routes.ts';
 import { startServer, type TestServer } from '../support/server.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { ask, run } from './client.ts';
 import { countRows } from './row-counts.ts';
 
@@ -9,16 +10,26 @@ const NAMES = ROUTES.map(({ method, path }) => [method.toUpperCase(), path] as c
 const GETS = NAMES.filter(([method]) => method === 'GET').map(([, path]) => path);
 const PATHS = [...new Set(NAMES.map(([, path]) => path))];
 const ALLOWED = 'https://app.example.com';
+/** What it is told is given up at once, for its address is a private one. */
+const REFUSED_RECEIVER = {
+  OUTLAST_NOTIFY_URL: 'http://127.0.0.1:9/',
+  OUTLAST_NOTIFY_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}`,
+};
 
 describe('every route', () => {
   let server: TestServer;
   let values: Record<string, string>;
 
   beforeAll(async () => {
-    server = await startServer({ env: { OUTLAST_ALLOWED_ORIGINS: ALLOWED } });
+    server = await startServer({ env: { OUTLAST_ALLOWED_ORIGINS: ALLOWED, ...REFUSED_RECEIVER } });
     const { id, messageId } = await run(server.url, { input: 'say hello', threadId: 'routes' });
+    const refused = await waitFor(
+      async () => (await ask(server.url, '/notifications?status=failed')).json().data[0],
+      { describe: 'the notification to be refused' },
+    );
     values = {
       executions: id,
+      notifications: String(refused['id']),
       threads: 'routes',
       agents: 'assistant',
       messageId: String(messageId),

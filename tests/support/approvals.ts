@@ -10,6 +10,7 @@ import { approvalEvents, approvals, toolCalls } from '../../src/db/schema.ts';
 import { OPEN_SCOPE, type Scope } from '../../src/db/scope.ts';
 import type { OwnedExecution } from '../../src/executions/owned-execution.ts';
 import { suspendExecution } from '../../src/executions/suspend-execution.ts';
+import type { Notify } from '../../src/notifications/notify.ts';
 import { callTool } from '../../src/tools/call-tool.ts';
 import type { LeaseCheck } from '../../src/tools/lease-check.ts';
 import type { ToolCallRow } from '../../src/tools/ledger.ts';
@@ -35,10 +36,11 @@ export async function askFor(
   db: Database,
   agent: AgentDefinition,
   calls: readonly AskedCall[],
+  notify?: Notify,
 ): Promise<OwnedExecution> {
   const owned = await createOwned(db);
   await owned.log.append(0, { type: 'start', messageId: owned.claimed.messageId });
-  await endTurn(owned, agent, 1, calls);
+  await endTurn(owned, agent, 1, calls, notify);
   return owned;
 }
 
@@ -48,6 +50,7 @@ export async function endTurn(
   agent: AgentDefinition,
   turn: number,
   calls: readonly AskedCall[],
+  notify?: Notify,
 ): Promise<void> {
   owned.loggedTurn = turn;
   await owned.log.append(turn, { type: 'start-step' });
@@ -70,7 +73,7 @@ export async function endTurn(
   };
   const deps = { logger: silentLog };
   const gated = await findGated(deps, owned, agent, { turn, calls: answer.toolCalls, signal: owned.signal });
-  await recordAnswer(owned, agent, { turn, model: 'm', durationMs: 1 }, answer, gated);
+  await recordAnswer({ notify }, owned, agent, { turn, model: 'm', durationMs: 1 }, answer, gated);
 }
 
 /** All calls of a turn side by side, as the workflow makes them. @returns how each stands */
@@ -107,11 +110,12 @@ export function decideAs(
     scope?: Scope;
     agent?: AgentDefinition;
     dispatch?: ReturnType<typeof recordDispatch>['dispatch'];
+    notify?: Notify;
   } = {},
 ): Promise<Approval> {
-  const { scope = OPEN_SCOPE, agent, dispatch = recordDispatch().dispatch } = options;
+  const { scope = OPEN_SCOPE, agent, dispatch = recordDispatch().dispatch, notify } = options;
   const agents = { get: () => (agent === undefined ? undefined : { id: 'assistant', agent, error: null }) };
-  const deps = { db, agents, dispatch, discard: async () => undefined, publish: () => undefined };
+  const deps = { db, agents, dispatch, notify, discard: async () => undefined, publish: () => undefined };
   return decide(deps as Parameters<typeof decide>[0], scope, target, request);
 }
 
