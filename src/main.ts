@@ -5,6 +5,7 @@ import { registerAgentLoader } from './agents/import-agent.ts';
 import { type AgentCatalog, loadAgents } from './agents/load-agents.ts';
 import { createModelRegistry, type ModelRegistry } from './agents/model-registry.ts';
 import { ApprovalExpirer } from './approvals/approval-expirer.ts';
+import { ApprovalWatch } from './approvals/approval-watch.ts';
 import { LogHints } from './chunks/log-hints.ts';
 import { LogWatch } from './chunks/log-watch.ts';
 import { LogWriter } from './chunks/log-writer.ts';
@@ -78,11 +79,29 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
   metrics.observeProcess();
   const recentRows = new RecentRows({ onDelivery: metrics.delivered });
   metrics.observeReaders({ readers: () => recentRows.readers, greatestLag: () => recentRows.greatestLag });
-  const watch = new LogWatch({ db, databaseUrl: url, recentRows, logger, metrics: metrics.watch });
+  const approvalWatch = new ApprovalWatch({ db, logger });
+  closers.push(() => approvalWatch.stop());
+  const watch = new LogWatch({
+    db,
+    databaseUrl: url,
+    recentRows,
+    inbox: approvalWatch,
+    logger,
+    metrics: metrics.watch,
+  });
   watch.start();
   closers.push(() => watch.stop());
   const parts = await startWorker({ config, logger, metrics, db, recentRows, agents, models, url, closers });
-  const http = await serve(config, logger, { metrics, db, recentRows, watch, agents, models, ...parts });
+  const http = await serve(config, logger, {
+    metrics,
+    db,
+    recentRows,
+    approvalWatch,
+    watch,
+    agents,
+    models,
+    ...parts,
+  });
   metrics.observeHttp({ openStreams: () => http.openStreams });
   closers.push(() => http.close());
   let stopping: Promise<void> | undefined;
@@ -297,17 +316,19 @@ interface HttpParts extends WorkerParts {
   metrics: Metrics;
   db: Database;
   recentRows: RecentRows;
+  approvalWatch: ApprovalWatch;
   watch: LogWatch;
   agents: AgentCatalog;
   models: ModelRegistry;
 }
 
 async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<HttpServer> {
-  const { metrics, db, recentRows, watch, agents, models, engine, logWriter, closing } = parts;
+  const { metrics, db, recentRows, approvalWatch, watch, agents, models, engine, logWriter, closing } = parts;
   const app = createApp({
     config,
     db,
     recentRows,
+    approvalWatch,
     agents,
     models,
     dispatch: engine.dispatch,

@@ -7,10 +7,11 @@ import { UNKNOWN_OUTCOME } from '../tools/ledger.ts';
  * held: nobody is asked any more, and what became of a call that was under way stays unknown. In one statement, for
  * every execution that ends comes by here.
  * @param by who ended it
+ * @returns how many were pending: if any were, the inbox is to be told after the commit
  */
-export async function cancelApprovals(tx: Transaction, executionId: string, by: string): Promise<void> {
+export async function cancelApprovals(tx: Transaction, executionId: string, by: string): Promise<number> {
   const { status, code, text } = UNKNOWN_OUTCOME;
-  await tx.execute(sql`
+  const { rows } = await tx.execute<{ cancelled: number }>(sql`
     WITH cancelled AS (
       UPDATE outlast.approvals SET status = 'cancelled', decided_by = ${by}, decided_at = clock_timestamp()
       WHERE execution_id = ${executionId} AND status = 'pending'
@@ -18,8 +19,11 @@ export async function cancelApprovals(tx: Transaction, executionId: string, by: 
     ), events AS (
       INSERT INTO outlast.approval_events (tenant_id, approval_id, kind, by)
       SELECT tenant_id, id, 'cancelled', ${by} FROM cancelled
+    ), calls AS (
+      UPDATE outlast.tool_calls
+      SET status = ${status}, error_code = ${code}, error_text = ${text}, ended_at = clock_timestamp()
+      WHERE execution_id = ${executionId} AND status = 'running'
     )
-    UPDATE outlast.tool_calls
-    SET status = ${status}, error_code = ${code}, error_text = ${text}, ended_at = clock_timestamp()
-    WHERE execution_id = ${executionId} AND status = 'running'`);
+    SELECT count(*)::int AS cancelled FROM cancelled`);
+  return rows[0]?.cancelled ?? 0;
 }

@@ -1,5 +1,6 @@
 import { eq, sql } from 'drizzle-orm';
 import { insertInTransaction } from '../chunks/insert-rows.ts';
+import { INBOX } from '../chunks/log-hints.ts';
 import { readLastSeq } from '../chunks/read-rows.ts';
 import { type LogRow, makeRows } from '../chunks/row.ts';
 import type { Transaction } from '../db/database.ts';
@@ -48,20 +49,26 @@ export async function decideApproval(
   if (approval.decisionId === decision.decisionId) {
     return {
       approval: toApproval({ row: approval, threadId }),
-      afterCommit: () => deps.publish(execution.no, []),
+      afterCommit: () => {
+        deps.publish(execution.no, []);
+        deps.publish(INBOX, []);
+      },
     };
   }
-  const extra = { approval: toApproval({ row: approval, threadId }) };
-  if (
-    approval.status === 'expired' ||
-    (approval.status === 'pending' && isOverdue && decision.by !== POLICY)
-  ) {
-    throw new Problem('approval-expired', 'The time to decide this is over', { extra });
-  }
-  if (approval.status !== 'pending' || isFinalStatus(execution.status as ExecutionStatus)) {
-    throw new Problem('already-decided', `This approval is ${approval.status} already`, { extra });
+  const isTooLate = approval.status === 'pending' && isOverdue && decision.by !== POLICY;
+  if (isTooLate || approval.status !== 'pending' || isFinalStatus(execution.status as ExecutionStatus)) {
+    throw refuseDecided(toApproval({ row: approval, threadId }), isTooLate);
   }
   return settle(tx, deps, held, decision);
+}
+
+/** What whoever comes too late is told, with the decision that there is. */
+export function refuseDecided(approval: Approval, isOverdue = false): Problem {
+  const extra = { approval };
+  if (isOverdue || approval.status === 'expired') {
+    return new Problem('approval-expired', 'The time to decide this is over', { extra });
+  }
+  return new Problem('already-decided', `This approval is ${approval.status} already`, { extra });
 }
 
 interface HeldApproval {
@@ -120,6 +127,7 @@ async function settle(
     deps.publish(execution.no, rows);
     // The status may have changed too, which rows alone do not tell.
     if (execution.status === 'suspended') deps.publish(execution.no, []);
+    deps.publish(INBOX, []);
     launch();
   };
   return { approval: toApproval({ row: approval, threadId }), afterCommit };

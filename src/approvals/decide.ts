@@ -13,6 +13,7 @@ const PATIENCE_MS = 3000;
 /**
  * Checks a decision and makes it, in a transaction of its own. One whose commit was not heard is tried again and
  * finds itself.
+ * @param decisionId by which it also finds itself when it is asked for again; default: a new one
  * @throws Problem as `checkDecision` and `decideApproval` do
  */
 export async function decide(
@@ -20,12 +21,14 @@ export async function decide(
   scope: Scope,
   target: ApprovalTarget,
   request: DecisionRequest,
+  decisionId?: string,
 ): Promise<Approval> {
   const checked = await whilePatient(PATIENCE_MS, () =>
     checkDecision({ db: deps.db.orm, agents: deps.agents }, scope, target, request),
   );
+  const decision = decisionId === undefined ? checked : { ...checked, decisionId };
   const { approval, afterCommit } = await whilePatient(PATIENCE_MS, () =>
-    transaction(deps.db, (tx: Transaction): Promise<Decided> => decideApproval(tx, deps, checked)),
+    transaction(deps.db, (tx: Transaction): Promise<Decided> => decideApproval(tx, deps, decision)),
   );
   afterCommit();
   return approval;

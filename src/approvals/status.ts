@@ -28,7 +28,12 @@ export const APPROVAL_STATUSES = [
 export type ApprovalStatus = (typeof APPROVAL_STATUSES)[number];
 
 /** What the history of an approval tells: each status that it came to, and the assignments in between. */
-export type ApprovalEventKind = 'requested' | 'assigned' | Exclude<ApprovalStatus, 'pending'>;
+export const APPROVAL_EVENT_KINDS = [
+  'requested',
+  'assigned',
+  ...APPROVAL_STATUSES.filter((status) => status !== 'pending'),
+] as const;
+export type ApprovalEventKind = (typeof APPROVAL_EVENT_KINDS)[number];
 
 /** Who decides when the time of an approval is up. */
 export const POLICY = 'policy';

@@ -3,6 +3,7 @@ import { untilReachable } from '../db/retry.ts';
 import { holdExecution, OwnershipLost } from '../executions/ownership.ts';
 import { type Chunk, serializeChunk } from './chunk.ts';
 import { insertInTransaction, type LogOwner } from './insert-rows.ts';
+import { INBOX } from './log-hints.ts';
 import { isInLog, readLastSeq } from './read-rows.ts';
 import { type Entry, endOf, type LogRow, makeRows } from './row.ts';
 
@@ -136,6 +137,11 @@ export class ExecutionLog {
       leave();
       if (this.#waiting.length > 0) this.#writer.schedule(this);
     }
+  }
+
+  /** Tells readers of the inbox, here and in other processes, of a change that is committed. */
+  inboxChanged(): void {
+    this.#writer.publish(INBOX, []);
   }
 
   /** @internal Numbers what waits, if nothing is in flight already; says how many rows there are to write. */

@@ -16,6 +16,12 @@ export interface LogHint {
   readonly lastSeq: number;
 }
 
+/**
+ * Stands where hints have the number of an execution, which none has: something of the inbox has changed. Processes of
+ * an older version know nothing by that number, and pass it over.
+ */
+export const INBOX = 0;
+
 /** Where it is counted how many notifications were sent. */
 export interface HintMetrics {
   sent(notifications: number): void;

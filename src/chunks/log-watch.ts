@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import { asConnectionLost, type Database, takeConnection } from '../db/database.ts';
 import { isTransient } from '../db/errors.ts';
-import type { LogHint } from './log-hints.ts';
+import { INBOX, type LogHint } from './log-hints.ts';
 import { type ListenerMetrics, LogListener } from './log-listener.ts';
 import type { RecentRows } from './recent-rows.ts';
 import type { ChunkRun } from './row.ts';
@@ -12,10 +12,19 @@ const MAX_ROWS = 64;
 /** How long the connection is kept after the last reader has left: the next one is often near. */
 const LINGER_MS = 5000;
 
+/** What else hints tell of, and who follows it. */
+export interface WatchedInbox {
+  readonly readers: number;
+  onFirstReader(listener: () => void): void;
+  /** Something of it may be new. */
+  look(): void;
+}
+
 export interface LogWatchOptions {
   db: Database;
   databaseUrl: string;
   recentRows: RecentRows;
+  inbox?: WatchedInbox;
   logger: Logger;
   /** Milliseconds between looks at the table for everything that is followed: the net under lost hints. */
   pollMs?: number;
@@ -80,7 +89,10 @@ export class LogWatch {
       databaseUrl: options.databaseUrl,
       logger: options.logger,
       onHints: (hints) => this.#heard(hints),
-      onListening: () => this.#readAll(),
+      onListening: () => {
+        this.#readAll();
+        options.inbox?.look();
+      },
       metrics: options.metrics,
     });
   }
@@ -88,6 +100,7 @@ export class LogWatch {
   /** Begins to watch: listens while there are readers. */
   start(): void {
     this.#options.recentRows.onFirstReader(() => this.#wake());
+    this.#options.inbox?.onFirstReader(() => this.#wake());
     this.#polling ??= this.#poll();
   }
 
@@ -101,11 +114,17 @@ export class LogWatch {
 
   /** True when hints can reach every reader that there is. */
   get isHearing(): boolean {
-    return this.#options.recentRows.readers === 0 || this.#listener.isListening;
+    return !this.#hasReaders || this.#listener.isListening;
+  }
+
+  get #hasReaders(): boolean {
+    const { recentRows, inbox } = this.#options;
+    return recentRows.readers > 0 || (inbox?.readers ?? 0) > 0;
   }
 
   #heard(hints: readonly LogHint[]): void {
     for (const { executionNo, lastSeq } of hints) {
+      if (executionNo === INBOX) this.#options.inbox?.look();
       // Not if nobody follows it, its readers still read the table, or this process wrote it itself.
       if (this.#options.recentRows.heard(executionNo, lastSeq)) this.#stale.add(executionNo);
     }
@@ -120,11 +139,11 @@ export class LogWatch {
   }
 
   async #poll(): Promise<void> {
-    const { recentRows, pollMs = 1000 } = this.#options;
+    const { pollMs = 1000 } = this.#options;
     let quietSince = performance.now();
     while (!this.#stopped.signal.aborted) {
       await this.#nextLook(pollMs);
-      if (recentRows.readers > 0) {
+      if (this.#hasReaders) {
         quietSince = performance.now();
         this.#listener.start();
         this.#readAll(pollMs);

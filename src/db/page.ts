@@ -1,4 +1,4 @@
-/** Where a page of a list ended: lists are ordered by (created_at, id), newest first. */
+/** Where a page of a list ended: lists are ordered by (created_at, id). */
 export interface PageCursor {
   /** `created_at` in microseconds since 1970, which is exact, unlike a JavaScript date. */
   readonly micros: number;

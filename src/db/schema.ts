@@ -345,6 +345,10 @@ export const approvals = outlast.table(
     index('approvals_inbox_idx').on(t.tenantId, t.ownerId, t.status, t.createdAt, t.id),
     index('approvals_execution_idx').on(t.executionId, t.createdAt),
     index('approvals_due_idx').on(t.expiresAt).where(sql`status = 'pending' AND expires_at IS NOT NULL`),
+    // What waits for those who are named, without all that they ever decided.
+    index('approvals_pending_approvers_idx')
+      .using('gin', t.approvers)
+      .where(sql`status = 'pending' AND approvers IS NOT NULL`),
     index('approvals_approvers_idx').using('gin', t.approvers).where(sql`approvers IS NOT NULL`),
     check('approvals_kind_check', sql`${t.kind} IN ('approval', 'question', 'unknown-outcome')`),
     check(
@@ -399,6 +403,7 @@ export const approvalEvents = outlast.table(
       foreignColumns: [approvals.id],
     }).onDelete('cascade'),
     index('approval_events_approval_idx').on(t.approvalId, t.id),
+    index('approval_events_at_idx').on(t.at),
     check(
       'approval_events_kind_check',
       sql`${t.kind} IN ('requested', 'assigned', 'approved', 'denied', 'answered', 'retried', 'resolved', 'expired', 'cancelled')`,

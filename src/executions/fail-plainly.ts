@@ -21,14 +21,14 @@ export async function failPlainly(
   signal: AbortSignal,
 ): Promise<void> {
   const { claimed, log, loggedTurn } = owned;
-  await untilReachable(signal, () =>
+  const cancelled = await untilReachable(signal, () =>
     transaction(db, async (tx) => {
       await holdExecution(tx, claimed.id, claimed.attempt);
       const last = (await readLastSeq(tx, claimed.no)) + 1;
       const chunk = { type: 'error' as const, errorText: 'An internal error ended the execution' };
       const rows = makeRows([{ turn: loggedTurn, chunk }], last, claimed.attempt);
       await insertInTransaction(tx, log.owner, rows);
-      await cancelApprovals(tx, claimed.id, 'outlast');
+      const cancelled = await cancelApprovals(tx, claimed.id, 'outlast');
       await endAttempt(tx, claimed.id, claimed.attempt, 'failed');
       await tx
         .update(workflowExecutions)
@@ -42,6 +42,8 @@ export async function failPlainly(
         })
         .where(and(eq(workflowExecutions.id, claimed.id), eq(workflowExecutions.attempt, claimed.attempt)));
       await notify?.(tx, { type: 'execution.failed', executionId: claimed.id });
+      return cancelled;
     }),
   );
+  if (cancelled > 0) log.inboxChanged();
 }

@@ -39,7 +39,7 @@ export async function finishExecution(
   for (;;) {
     await owned.log.drained();
     const ending = await untilReachable(owned.signal, () => makeEnding(deps.db, owned, outcome));
-    const launch = await owned.log.transact({
+    const finished = await owned.log.transact({
       lockFirst: (tx) => holdThread(tx, owned.claimed.threadNo),
       work: async ({ tx, append }) => {
         // Somebody with a right to it appended since the log was read: fold again.
@@ -47,14 +47,15 @@ export async function finishExecution(
         append(owned.loggedTurn, ...ending.chunks);
         await storeMessage(tx, owned, ending.message, outcome);
         await makeFinal(tx, owned, outcome, ending.readUpTo + ending.chunks.length);
-        await cancelApprovals(tx, owned.claimed.id, 'outlast');
+        const cancelled = await cancelApprovals(tx, owned.claimed.id, 'outlast');
         await endAttempt(tx, owned.claimed.id, owned.claimed.attempt, outcome.status);
         await deps.notify?.(tx, { type: `execution.${outcome.status}`, executionId: owned.claimed.id });
-        return promoteNext(tx, deps.dispatch, owned.claimed.threadNo);
+        return { cancelled, launch: await promoteNext(tx, deps.dispatch, owned.claimed.threadNo) };
       },
     });
-    if (launch === undefined) continue;
-    launch();
+    if (finished === undefined) continue;
+    if (finished.cancelled > 0) owned.log.inboxChanged();
+    finished.launch();
     return;
   }
 }

@@ -6,6 +6,7 @@ import { approvalRoutes } from './routes/approvals.ts';
 import { documentationRoutes } from './routes/documentation.ts';
 import { executionLogRoutes } from './routes/execution-log.ts';
 import { executionRoutes } from './routes/executions.ts';
+import { inboxRoutes } from './routes/inbox.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { startRoutes } from './routes/start-execution.ts';
@@ -22,6 +23,7 @@ export function allRoutes({ version }: Pick<HttpDeps, 'version'>): Route[] {
     ...threadRoutes,
     ...approvalRoutes,
     ...notificationRoutes,
+    ...inboxRoutes,
     ...operationRoutes,
     ...documentationRoutes(() => {
       document ??= describeApi(routes, version.version);

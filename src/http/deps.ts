@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { AgentCatalog } from '../agents/load-agents.ts';
 import type { ModelRegistry } from '../agents/model-registry.ts';
+import type { ApprovalWatch } from '../approvals/approval-watch.ts';
 import type { RecentRows } from '../chunks/recent-rows.ts';
 import type { LogRow } from '../chunks/row.ts';
 import type { Config } from '../config/config.ts';
@@ -15,6 +16,7 @@ export interface HttpDeps {
   readonly config: Config;
   readonly db: Database;
   readonly recentRows: RecentRows;
+  readonly approvalWatch: Pick<ApprovalWatch, 'follow'>;
   readonly agents: AgentCatalog;
   readonly models: ModelRegistry;
   readonly dispatch: Dispatch;

@@ -22,7 +22,8 @@ export function sendFailure(req: Request, res: Response, error: unknown, logger:
   res.end(body);
 }
 
-function toProblem(error: unknown): Problem {
+/** What is told of a failure, whatever was thrown. */
+export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (isTransient(error)) {
     return new Problem('unavailable', 'The database did not answer in time; try again', {

@@ -68,23 +68,42 @@ export async function idempotently(
   return outcome;
 }
 
-/** Takes the key, or gives the answer that it stands for. Whoever else holds it in an open transaction is waited for. */
+/** Takes the key, or gives the answer that it stands for. */
 async function reserveKey(
   tx: Transaction,
   scope: Scope,
   key: string,
   requestHash: string,
 ): Promise<Omit<Effect, 'afterCommit'> | undefined> {
+  const kept = await takeKey(tx, scope, key, requestHash);
+  if (kept === undefined) return undefined;
+  if (kept.answer === undefined) throw inFlight();
+  return kept.answer;
+}
+
+/**
+ * Takes a key for a request, unless one like it has taken it before; whoever else holds it in an open transaction is
+ * waited for.
+ * @returns what is kept of the earlier request: its answer, or none if it did not come to one
+ * @throws Problem idempotency-key-reused, idempotency-in-flight
+ */
+export async function takeKey(
+  tx: Transaction,
+  scope: Scope,
+  key: string,
+  requestHash: string,
+): Promise<{ answer: Omit<Effect, 'afterCommit'> | undefined } | undefined> {
   await tx.execute(sql`SET LOCAL lock_timeout = '1s'`);
   const isTaken = await insertKey(tx, scope, key, requestHash);
   await tx.execute(sql`SET LOCAL lock_timeout TO DEFAULT`);
   if (!isTaken) return undefined;
   const [kept] = await tx.select().from(idempotencyKeys).where(ofKey(scope, key));
-  if (kept === undefined || kept.status === null) throw inFlight();
+  if (kept === undefined) throw inFlight();
   if (kept.requestHash !== requestHash) {
     throw new Problem('idempotency-key-reused', 'This Idempotency-Key was used for another request');
   }
-  return { status: kept.status, headers: kept.headers ?? {}, body: kept.body };
+  const { status, headers, body } = kept;
+  return { answer: status === null ? undefined : { status, headers: headers ?? {}, body } };
 }
 
 async function insertKey(tx: Transaction, scope: Scope, key: string, requestHash: string): Promise<boolean> {
@@ -103,7 +122,8 @@ async function insertKey(tx: Transaction, scope: Scope, key: string, requestHash
   }
 }
 
-async function keepAnswer(
+/** Lets a key that was taken stand for this answer from now on. */
+export async function keepAnswer(
   tx: Transaction,
   scope: Scope,
   key: string,
@@ -116,7 +136,8 @@ function ofKey(scope: Scope, key: string) {
   return and(within(idempotencyKeys, scope), eq(idempotencyKeys.key, key));
 }
 
-function hashOf({ method, path, body }: KeyedRequest): string {
+/** What makes a request the same as another. */
+export function hashOf({ method, path, body }: KeyedRequest): string {
   const text = `${method}\n${path}\n${body === undefined ? '' : canonicalJson(body)}`;
   return createHash('sha256').update(text).digest('hex');
 }

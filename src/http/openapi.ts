@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { PROBLEM_CODES, type ProblemCode } from '../problems/problem-codes.ts';
 import type { Route } from './route.ts';
 
-const problemSchema = z
+/** What every failure is answered with. */
+export const problemSchema = z
   .object({
     type: z.string(),
     title: z.string(),

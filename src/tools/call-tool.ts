@@ -117,8 +117,8 @@ async function ask(
   { call, approval, tool }: Considered,
   kind: ApprovalKind,
 ): Promise<CallState> {
-  return owned.log.transact({
-    work: async (append) => {
+  const state = await owned.log.transact({
+    work: async (append): Promise<CallState> => {
       const now = await findCall(append.tx, owned.claimed.id, call.toolCallId);
       if (now.endedAt !== null) return 'settled';
       const { turn, toolCallId, toolName } = call;
@@ -134,6 +134,8 @@ async function ask(
       return 'waits';
     },
   });
+  if (state === 'waits') owned.log.inboxChanged();
+  return state;
 }
 
 async function look(

@@ -41,6 +41,7 @@ export async function recordAnswer(
       await addToExecution(tx, owned, answer);
     },
   });
+  if (gated.length > 0) owned.log.inboxChanged();
 }
 
 /** An answer that was cut short may hold calls that the model did not mean to make: they are not made. */

@@ -1,6 +1,7 @@
 import pino from 'pino';
 import { uuidv7 } from 'uuidv7';
 import { createModelRegistry } from '../../src/agents/model-registry.ts';
+import { ApprovalWatch } from '../../src/approvals/approval-watch.ts';
 import { type Chunk, serializeChunk } from '../../src/chunks/chunk.ts';
 import { RecentRows } from '../../src/chunks/recent-rows.ts';
 import { parseConfig } from '../../src/config/config.ts';
@@ -36,10 +37,12 @@ export async function serveAlone(overrides: Partial<HttpDeps> = {}): Promise<Tes
     onError: () => undefined,
   });
   const recentRows = new RecentRows();
+  const approvalWatch = new ApprovalWatch({ db, logger });
   const app = createApp({
     config: parseConfig({}),
     db,
     recentRows,
+    approvalWatch,
     agents: { list: () => [], get: () => undefined, warning: null },
     models: createModelRegistry({}),
     dispatch: async () => () => undefined,
@@ -56,6 +59,7 @@ export async function serveAlone(overrides: Partial<HttpDeps> = {}): Promise<Tes
   const http = await startHttp(app, { host: '127.0.0.1', port: 0 });
   const dispose = async () => {
     await http.close();
+    await approvalWatch.stop();
     await db.close();
     await database.drop();
   };

@@ -1,23 +1,26 @@
 import { z } from 'zod';
+import { assignApproval } from '../../approvals/assign-approval.ts';
 import { checkDecision, type DecisionRequest } from '../../approvals/check-decision.ts';
-import { decideApproval } from '../../approvals/decide-approval.ts';
+import { type Decided, decideApproval } from '../../approvals/decide-approval.ts';
 import { type ApprovalTarget, findApproval } from '../../approvals/find-approval.ts';
 import { approvalSchema } from '../../approvals/view.ts';
+import type { Transaction } from '../../db/database.ts';
 import { whilePatient } from '../../db/retry.ts';
 import { Problem } from '../../problems/problem.ts';
 import { type Answer, json } from '../answer.ts';
+import { decisionFields, reason } from '../decision-body.ts';
 import type { HttpDeps } from '../deps.ts';
 import { idempotently, keyHeaders } from '../idempotency.ts';
+import { isPlainText } from '../json-content.ts';
 import { uuid } from '../query-fields.ts';
 import { type Call, type Route, route } from '../route.ts';
+import { decideMany } from './decide-many.ts';
 
 /** How long Postgres may be away before whoever decides is told to try again. */
 const PATIENCE_MS = 3000;
 
 /** As tool calls have them in the log. */
 const toolCallId = z.string().regex(/^[\x21-\x7e]{1,128}$/);
-
-const reason = z.string().max(4096).optional().meta({ description: 'The model is told that of a denial.' });
 
 const decideToolCall = route({
   method: 'post',
@@ -46,23 +49,83 @@ const decideToolCall = route({
   },
 });
 
+const decideOne = route({
+  method: 'post',
+  path: '/approvals/{id}/decision',
+  operationId: 'decideApproval',
+  summary: 'Decide an approval',
+  description:
+    'An `approval` is decided with approve (with other `input`, if need be) or deny, a `question` with answer or deny, ' +
+    'an `unknown-outcome` with retry, resolve or deny. The first decision wins.',
+  tag: 'Approvals',
+  params: z.object({ id: uuid }),
+  headers: keyHeaders,
+  body: z.strictObject(decisionFields),
+  answers: {
+    200: { description: 'The approval, decided.', content: { 'application/json': approvalSchema } },
+  },
+  problems: [
+    'may-not-decide',
+    'already-decided',
+    'approval-expired',
+    'decision-not-applicable',
+    'input-changed',
+  ],
+  handle: (call, deps) => answerDecision(call, deps, { approvalId: call.params.id }, call.body),
+});
+
+const assign = route({
+  method: 'post',
+  path: '/approvals/{id}/assign',
+  operationId: 'assignApproval',
+  summary: 'Say who is to look at an approval',
+  description: 'Whoever may decide may assign. Who may decide stays as it is; null takes the name away.',
+  tag: 'Approvals',
+  params: z.object({ id: uuid }),
+  headers: keyHeaders,
+  body: z.strictObject({
+    assignee: z
+      .string()
+      .min(1)
+      .max(256)
+      .refine(isPlainText, 'must have neither U+0000 nor half a surrogate pair')
+      .nullable(),
+  }),
+  answers: {
+    200: { description: 'The approval.', content: { 'application/json': approvalSchema } },
+  },
+  problems: ['may-not-decide', 'already-decided', 'approval-expired'],
+  handle: (call, deps) =>
+    answerOnce(call, deps, (tx) => assignApproval(tx, deps, call.scope, call.params.id, call.body.assignee)),
+});
+
+type KeyedCall = Call<unknown, unknown, { 'idempotency-key'?: string | undefined }, unknown>;
+
 /** Makes a decision, once for each key, and answers with what was decided. */
 async function answerDecision(
-  call: Call<unknown, unknown, { 'idempotency-key'?: string | undefined }, unknown>,
+  call: KeyedCall,
   deps: HttpDeps,
   target: ApprovalTarget,
   request: DecisionRequest,
 ): Promise<Answer> {
-  const { scope, method, path, body } = call;
-  const key = call.headers['idempotency-key'];
-  const checked = await checkDecision({ db: deps.db.orm, agents: deps.agents }, scope, target, request);
+  const checked = await checkDecision({ db: deps.db.orm, agents: deps.agents }, call.scope, target, request);
+  return answerOnce(call, deps, (tx) => decideApproval(tx, deps, checked));
+}
+
+/** Does something to an approval, once for each key, and answers with what it is then. */
+async function answerOnce(
+  { scope, method, path, headers, body }: KeyedCall,
+  { db }: Pick<HttpDeps, 'db'>,
+  work: (tx: Transaction) => Promise<Decided>,
+): Promise<Answer> {
+  const key = headers['idempotency-key'];
   const outcome = await whilePatient(PATIENCE_MS, () =>
-    idempotently(deps.db, scope, { key, method, path, body }, async (tx) => {
-      const { approval, afterCommit } = await decideApproval(tx, deps, checked);
+    idempotently(db, scope, { key, method, path, body }, async (tx) => {
+      const { approval, afterCommit } = await work(tx);
       return { status: 200, headers: {}, body: approval, afterCommit };
     }),
   );
   return json(outcome.body, outcome.status, outcome.replayed ? { 'idempotency-replayed': 'true' } : {});
 }
 
-export const approvalRoutes: Route[] = [decideToolCall];
+export const approvalRoutes: Route[] = [decideMany, decideToolCall, decideOne, assign];

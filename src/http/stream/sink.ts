@@ -9,6 +9,8 @@ export interface Sink {
   write(text: string): Promise<void> | undefined;
   /** Writes a sign of life, unless the client is behind anyway. */
   ping(text: string): void;
+  /** Ends the connection at once, never cleanly. */
+  cut(): void;
 }
 
 /** A sink into an open response. Holds back its writer, so that a slow client costs one batch of memory. */
@@ -22,6 +24,7 @@ export function responseSink(res: ServerResponse, signal: AbortSignal): Sink {
     ping(text) {
       if (!signal.aborted && !res.writableNeedDrain) res.write(text);
     },
+    cut: () => void res.destroy(),
   };
 }
 

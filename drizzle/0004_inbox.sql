@@ -1,0 +1,2 @@
+CREATE INDEX "approval_events_at_idx" ON "outlast"."approval_events" USING btree ("at");--> statement-breakpoint
+CREATE INDEX "approvals_pending_approvers_idx" ON "outlast"."approvals" USING gin ("approvers") WHERE status = 'pending' AND approvers IS NOT NULL;
