@@ -10,7 +10,7 @@ export interface ChangedApproval {
 }
 
 /** Changes that are read at once. */
-const MAX_CHANGES = 200;
+const MAX_CHANGES = 50;
 /** How much later than its event's time a change may commit: longer than any transaction may take. */
 const LATE_MS = 30_000;
 

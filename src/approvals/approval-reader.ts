@@ -1,9 +1,9 @@
 import type { Scope } from '../db/scope.ts';
 
-/** Characters that may wait for a reader, beside one approval of whatever size. */
-const MAX_WAITING = 1024 * 1024;
+/** Characters that may wait for a reader when the next news comes. The texts are the same for all readers. */
+const MAX_WAITING = 4 * 1024 * 1024;
 
-/** Somebody who follows the inbox: what waits for them is bounded, and who is too slow is given up. */
+/** Somebody who follows the inbox: what waits for them is bounded, and who is still behind at the next news is given up. */
 export class ApprovalReader {
   readonly scope: Scope;
   readonly #signal: AbortSignal;
@@ -26,24 +26,28 @@ export class ApprovalReader {
     else this.#onOverflow = cut;
   }
 
-  /** Gives it an approval as JSON. */
-  push(approval: string): void {
+  /** Gives it what one look has brought: approvals as JSON. */
+  push(approvals: readonly string[]): void {
     if (this.#hasOverflown) return;
-    this.#waiting.push(approval);
-    this.#size += approval.length;
-    if (this.#waiting.length > 1 && this.#size > MAX_WAITING) this.#overflow();
+    if (this.#size > MAX_WAITING) return this.#overflow();
+    for (const approval of approvals) {
+      this.#waiting.push(approval);
+      this.#size += approval.length;
+    }
     this.#wake();
   }
 
-  /** All that waits, once there is something; nothing when the reader has gone. */
-  async take(): Promise<string[]> {
+  /** The approval that has waited longest, once there is one; undefined when the reader has gone. */
+  async next(): Promise<string | undefined> {
     while (this.#waiting.length === 0 && !this.#signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    this.#size = 0;
-    return this.#signal.aborted ? [] : this.#waiting.splice(0);
+    if (this.#signal.aborted) return undefined;
+    const approval = this.#waiting.shift();
+    this.#size -= approval?.length ?? 0;
+    return approval;
   }
 
   #overflow(): void {

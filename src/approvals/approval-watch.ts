@@ -4,7 +4,7 @@ import { isTransient } from '../db/errors.ts';
 import type { Scope } from '../db/scope.ts';
 import { ApprovalNews, type ChangedApproval } from './approval-news.ts';
 import { ApprovalReader } from './approval-reader.ts';
-import { toApproval } from './view.ts';
+import { type ApprovalRow, toApproval } from './view.ts';
 import { mayDecide } from './visible-to.ts';
 
 export interface ApprovalWatchOptions {
@@ -143,7 +143,7 @@ export class ApprovalWatch {
         const found = await news.next();
         // Readers who came with a later session know of these.
         if (over.signal.aborted) return;
-        for (const change of found.changes) this.#deliver(change);
+        this.#deliver(found.changes);
         isMore = found.isMore;
       }
     } catch (error) {
@@ -151,14 +151,21 @@ export class ApprovalWatch {
     }
   }
 
-  /** Written out once for all who may have it; who that is needs no query. */
-  #deliver(change: ChangedApproval): void {
-    let json: string | undefined;
+  /** Each is written out once for all who may have it; who that is needs no query. */
+  #deliver(changes: readonly ChangedApproval[]): void {
+    const written = new Map<ChangedApproval, string>();
+    const write = (change: ChangedApproval) => {
+      const json = written.get(change) ?? JSON.stringify(toApproval(change));
+      written.set(change, json);
+      return json;
+    };
     for (const reader of this.#readers) {
-      const { scope } = reader;
-      if (scope.tenantId !== change.row.tenantId || !mayDecide(scope, change.row)) continue;
-      json ??= JSON.stringify(toApproval(change));
-      reader.push(json);
+      const theirs = changes.filter(({ row }) => isFor(reader.scope, row));
+      if (theirs.length > 0) reader.push(theirs.map(write));
     }
   }
+}
+
+function isFor(scope: Scope, row: ApprovalRow): boolean {
+  return row.tenantId === scope.tenantId && mayDecide(scope, row);
 }

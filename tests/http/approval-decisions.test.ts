@@ -26,7 +26,7 @@ async function asking(
   return { owned, ids: (await approvalsOf(server.db, owned)).map(({ id }) => id) };
 }
 
-async function askingOne(call = pay('c1')): Promise<string> {
+async function askingOne(call: Parameters<typeof askFor>[2][number] = pay('c1')): Promise<string> {
   return (await asking(call)).ids[0] as string;
 }
 
@@ -127,6 +127,9 @@ describe('one decision', () => {
       'true',
     ]);
     expect((await decide(id, { decision: 'approve' }, key)).json()).toMatchObject({
+      code: 'idempotency-key-reused',
+    });
+    expect((await decide(id, { decision: 'approve' })).json()).toMatchObject({
       code: 'already-decided',
       approval: { status: 'denied' },
     });

@@ -13,6 +13,8 @@ export interface RequestOptions {
   headers?: Record<string, string>;
   /** Sent as JSON, unless it is a text or bytes. */
   body?: unknown;
+  /** Leaves once the headers are there: some answers have no end. */
+  headersOnly?: boolean;
 }
 
 /** A request as it is given: unlike `fetch`, this lets paths be malformed and `Host` be anything. */
@@ -31,9 +33,13 @@ export function ask(base: string, path: string, options: RequestOptions = {}): P
         text += part;
       });
       res.on('error', reject);
-      res.on('end', () =>
-        resolve({ status: res.statusCode ?? 0, headers: res.headers, text, json: () => JSON.parse(text) }),
-      );
+      const answer = () =>
+        resolve({ status: res.statusCode ?? 0, headers: res.headers, text, json: () => JSON.parse(text) });
+      res.on('end', answer);
+      if (options.headersOnly === true) {
+        answer();
+        req.destroy();
+      }
     });
     req.on('error', reject);
     req.end(isRaw ? body : JSON.stringify(body));

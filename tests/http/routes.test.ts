@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { allRoutes } from '../../src/http/all-routes.ts';
+import { startRefunds } from '../support/operator.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { ask, run } from './client.ts';
@@ -35,6 +36,7 @@ describe('every route', () => {
       messageId: String(messageId),
       name: 'start.js',
       toolCallId: 'call_1',
+      approvals: (await startRefunds(server.url)).approvalIds[0] ?? '',
     };
   });
   afterAll(() => server.dispose());
@@ -46,7 +48,7 @@ describe('every route', () => {
   }
 
   test.each(GETS)('HEAD %s has the headers of GET', async (path) => {
-    const get = await ask(server.url, concrete(path));
+    const get = await ask(server.url, concrete(path), { headersOnly: path === '/approvals/stream' });
     const head = await ask(server.url, concrete(path), { method: 'HEAD' });
     const comparable = ({
       date,

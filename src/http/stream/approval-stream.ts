@@ -25,9 +25,10 @@ export async function pumpApprovals(
   const heartbeat = setInterval(() => sink.ping(SSE.keepAlive), keepAliveMs);
   try {
     await sink.write(SSE.opening + event('snapshot', JSON.stringify({ pending })));
-    while (!sink.signal.aborted) {
-      const approvals = await reader.take();
-      const written = sink.write(approvals.map((approval) => event('approval', approval)).join(''));
+    for (;;) {
+      const approval = await reader.next();
+      if (approval === undefined) return;
+      const written = sink.write(event('approval', approval));
       heartbeat.refresh();
       if (written !== undefined) await written;
     }
