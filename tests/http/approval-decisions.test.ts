@@ -215,6 +215,16 @@ describe('several decisions', () => {
     });
   });
 
+  test('do nothing when they are answered again', async () => {
+    const id = uuidv7();
+    const key = { 'idempotency-key': uuidv7() };
+    const first = await decideMany([{ approvalId: id, decision: 'deny' }], key);
+    expect(outcomes(first)).toEqual([[404, 'not-found']]);
+    await insertApproval(server.db, { id });
+    expect((await decideMany([{ approvalId: id, decision: 'deny' }], key)).text).toBe(first.text);
+    expect((await ask(server.url, `/approvals/${id}`)).json()).toMatchObject({ status: 'pending' });
+  });
+
   test('that a crash cut off are finished by the same request, which knows what it decided', async () => {
     const ids = await Promise.all(Array.from({ length: 3 }, () => askingOne()));
     const key = { 'idempotency-key': uuidv7() };
