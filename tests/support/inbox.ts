@@ -107,9 +107,7 @@ export class InboxReader {
   of(approvalId: string): string[] {
     return this.changes
       .filter(({ id }) => id === approvalId)
-      .map(({ status, assignee }) =>
-        assignee === null ? String(status) : `${String(status)}@${String(assignee)}`,
-      );
+      .map(({ status, assignee }) => [status, assignee].filter((each) => each !== null).join('@'));
   }
 
   get changes(): Record<string, unknown>[] {
