@@ -24,9 +24,11 @@ describe('every route', () => {
   beforeAll(async () => {
     server = await startServer({ env: { OUTLAST_ALLOWED_ORIGINS: ALLOWED, ...REFUSED_RECEIVER } });
     const { id, messageId } = await run(server.url, { input: 'say hello', threadId: 'routes' });
+    const { approvalIds } = await startRefunds(server.url);
+    // Of the end of one and the approval of the other. From then on nothing happens by itself.
     const refused = await waitFor(
-      async () => (await ask(server.url, '/notifications?status=failed')).json().data[0],
-      { describe: 'the notification to be refused' },
+      async () => (await ask(server.url, '/notifications?status=failed')).json().data[1],
+      { describe: 'both notifications to be refused' },
     );
     values = {
       executions: id,
@@ -36,7 +38,7 @@ describe('every route', () => {
       messageId: String(messageId),
       name: 'start.js',
       toolCallId: 'call_1',
-      approvals: (await startRefunds(server.url)).approvalIds[0] ?? '',
+      approvals: approvalIds[0] ?? '',
     };
   });
   afterAll(() => server.dispose());

@@ -2,6 +2,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { uuidv7 } from 'uuidv7';
 import { recordEvent } from '../../src/approvals/record-event.ts';
 import type { ApprovalStatus } from '../../src/approvals/status.ts';
+import type { Approval } from '../../src/approvals/view.ts';
 import { type Database, transaction } from '../../src/db/database.ts';
 import { approvals, threads, workflowExecutions } from '../../src/db/schema.ts';
 import { OPEN_SCOPE } from '../../src/db/scope.ts';
@@ -107,11 +108,13 @@ export class InboxReader {
   of(approvalId: string): string[] {
     return this.changes
       .filter(({ id }) => id === approvalId)
-      .map(({ status, assignee }) => [status, assignee].filter((each) => each !== null).join('@'));
+      .map(({ status, assignee }) => (assignee === null ? status : `${status}@${assignee}`));
   }
 
-  get changes(): Record<string, unknown>[] {
-    return this.events.filter(({ name }) => name === 'approval').map(({ data }) => data);
+  get changes(): Approval[] {
+    return this.events
+      .filter(({ name }) => name === 'approval')
+      .map(({ data }) => data as unknown as Approval);
   }
 
   close(): void {
