@@ -24,6 +24,7 @@ function sound(): Stored {
     const attemptWas = was === null ? null : attempt - (isTaken ? 1 : 0);
     return { was, became, attemptWas, attempt, segment: attempt > 1 ? 2 : 1, at };
   };
+  const said = { input: { n: 1 }, output: 'done', errorText: null };
   return {
     id: 'x',
     threadNo: '1',
@@ -50,8 +51,8 @@ function sound(): Stored {
     ],
     failures: 0,
     calls: [
-      { toolCallId: 'c1', toolName: 'slow_report', idempotent: false, status: 'completed' },
-      { toolCallId: 'c2', toolName: 'send_email', idempotent: true, status: 'completed' },
+      { toolCallId: 'c1', toolName: 'slow_report', idempotent: false, status: 'completed', ...said },
+      { toolCallId: 'c2', toolName: 'send_email', idempotent: true, status: 'completed', ...said },
     ],
     moves: [
       move(null, 'queued', 0, 5),
@@ -60,15 +61,16 @@ function sound(): Stored {
       move('queued', 'running', 3, 40),
       move('running', 'completed', 3, 60),
     ],
+    asked: [],
     callMoves: [
       { toolCallId: 'c1', was: 'pending', became: 'running', attempt: 1, at: 22 },
       { toolCallId: 'c2', was: 'pending', became: 'running', attempt: 1, at: 22 },
       { toolCallId: 'c2', was: 'running', became: 'running', attempt: 3, at: 45 },
     ],
     effects: [
-      { tool: 'slow_report', toolCallId: 'c1', attempt: 1, at: 23 },
-      { tool: 'send_email', toolCallId: 'c2', attempt: 1, at: 23 },
-      { tool: 'send_email', toolCallId: 'c2', attempt: 3, at: 46 },
+      { tool: 'slow_report', toolCallId: 'c1', input: { n: 1 }, attempt: 1, at: 23 },
+      { tool: 'send_email', toolCallId: 'c2', input: { n: 1 }, attempt: 1, at: 23 },
+      { tool: 'send_email', toolCallId: 'c2', input: { n: 1 }, attempt: 3, at: 46 },
     ],
   };
 }
@@ -186,7 +188,7 @@ describe('of the tools', () => {
 
   test('a second effect of a tool that must have one is found, and one that never happened (T2)', () => {
     const stored = sound();
-    stored.effects.push({ tool: 'slow_report', toolCallId: 'c1', attempt: 3, at: 46 });
+    stored.effects.push({ tool: 'slow_report', toolCallId: 'c1', input: { n: 1 }, attempt: 3, at: 46 });
     expect(checkT2(stored)).toHaveLength(1);
     expect(checkT2({ ...stored, effects: [] })).toHaveLength(2);
   });
