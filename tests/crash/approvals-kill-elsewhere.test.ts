@@ -12,5 +12,5 @@ beforeAll(async () => {
 afterAll(() => office.close());
 
 describe('what people are asked and decide outlasts a SIGKILL', () => {
-  test.each(OTHER_KILLS)('$name', (kill) => outlive(office, kill));
+  test.each(OTHER_KILLS)('$name', (kill) => outlive(office, kill), 60_000);
 });

@@ -9,7 +9,7 @@ import { resultsOf } from '../../chaos/verify/results.ts';
 import { verifyOne } from '../../chaos/verify/verify.ts';
 import { type ApprovalKind, type ApprovalStatus, statusAfter } from '../../src/approvals/status.ts';
 import { type Database, runQuery } from '../../src/db/database.ts';
-import { isFinalStatus } from '../../src/executions/status.ts';
+import { type ExecutionStatus, isFinalStatus } from '../../src/executions/status.ts';
 import { ask, start } from '../http/client.ts';
 import { DeciderProcess, type DecisionAnswer } from '../support/decider-process.ts';
 import { foldEachRow } from '../support/fold-each-row.ts';
@@ -134,7 +134,7 @@ export class AskedExecution {
         const [first] = await this.asked();
         return first !== undefined && (await this.status()) === this.story.decidedWhen && this.#isMidway();
       },
-      { describe: () => `${this.id} to ask\n${this.#office.server.log()}` },
+      { deadlineMs: 25_000, describe: () => `${this.id} to ask\n${this.#office.server.log()}` },
     );
   }
 
@@ -167,14 +167,19 @@ export class AskedExecution {
     } as DecisionAnswer;
   }
 
-  /** Says what became of a call that was cut off. @returns whether the execution is over */
+  /**
+   * Says what became of a call that was cut off. Who has not heard the answer to the first decision may ask again
+   * right then: that is no word on what became of the call.
+   * @returns whether the execution is over
+   */
   async isOver(remedy: number): Promise<boolean> {
     const [, ...unknown] = await this.asked();
     for (const { id, status } of unknown) {
-      if (status === 'pending')
-        await this.#office.decider.decide(id, REMEDIES[remedy % REMEDIES.length] ?? REMEDIES[0]);
+      if (status !== 'pending') continue;
+      await this.decide('server');
+      await this.#office.decider.decide(id, REMEDIES[remedy % REMEDIES.length] ?? REMEDIES[0]);
     }
-    return isFinalStatus((await this.status()) as Parameters<typeof isFinalStatus>[0]);
+    return isFinalStatus((await this.status()) as ExecutionStatus);
   }
 
   /** Holds it to every invariant, and to what the story says. */
@@ -190,7 +195,10 @@ export class AskedExecution {
     if (main !== undefined && decision !== undefined) {
       expect(main.status).toBe(statusAfter(main.kind, decision.decision));
       expect(this.told.length).toBeGreaterThan(0);
-      for (const { status, code } of this.told) if (status !== 200) expect(code).toBe('already-decided');
+      for (const { status, code, approval } of this.told) {
+        expect(approval?.id).toBe(main.approvalId);
+        if (status !== 200) expect(code).toBe('already-decided');
+      }
       await this.#expectDecided(main.approvalId, main.status);
     }
     if (unknown.length === 0) expect(resultsOf(stored)).toEqual(results);
