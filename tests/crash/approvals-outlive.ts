@@ -31,6 +31,7 @@ export async function outlive(office: Office, { story, point, victim, since, lea
     }
     // Who has not heard an answer asks again.
     await Promise.all(executions.map((execution) => execution.decide(victim)));
+    await Promise.all(executions.map((execution) => execution.expectDecided()));
   }
   await expectEnd(office, executions, leavesUnknown);
 }

@@ -167,6 +167,17 @@ export class AskedExecution {
     } as DecisionAnswer;
   }
 
+  /** Whoever wants it otherwise now is told what was decided, whether the execution goes on already or not. */
+  async expectDecided(): Promise<void> {
+    const [first] = await this.asked();
+    const late = await this.#office.decider.decide(first?.id ?? '', { decision: 'deny', reason: 'too late' });
+    expect(late).toMatchObject({
+      status: 409,
+      code: 'already-decided',
+      approval: { id: first?.id, status: first?.status },
+    });
+  }
+
   /**
    * Says what became of a call that was cut off. Who has not heard the answer to the first decision may ask again
    * right then: that is no word on what became of the call.
@@ -199,19 +210,8 @@ export class AskedExecution {
         expect(approval?.id).toBe(main.approvalId);
         if (status !== 200) expect(code).toBe('already-decided');
       }
-      await this.#expectDecided(main.approvalId, main.status);
     }
     if (unknown.length === 0) expect(resultsOf(stored)).toEqual(results);
-  }
-
-  /** Whoever wants it otherwise afterwards is told what was decided. */
-  async #expectDecided(approvalId: string, status: string): Promise<void> {
-    const late = await this.#office.decider.decide(approvalId, { decision: 'deny', reason: 'too late' });
-    expect(late).toMatchObject({
-      status: 409,
-      code: 'already-decided',
-      approval: { id: approvalId, status },
-    });
   }
 
   /** A story that is decided while it runs is so while its free call is under way. */
