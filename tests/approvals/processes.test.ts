@@ -135,7 +135,7 @@ describe('with two servers', () => {
 
   test('a decision between the question and the wait for it spares the wait', async () => {
     const [here, there] = servers;
-    const script = `call slow_report {"seconds":1.5,"name":"n"}\n${REFUND}`;
+    const script = `call slow_report {"seconds":4,"name":"n"}\n${REFUND}`;
     const waiting = await startWaiting(here, database.url, script, 'running');
     expect((await approve(there, waiting)).status).toBe(200);
     const record = await finished(database.url, waiting.id);

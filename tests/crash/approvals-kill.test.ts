@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
 import { PLAIN_KILLS } from './approvals-kill-table.ts';
+import { Office } from './approvals-office.ts';
 import { outlive } from './approvals-outlive.ts';
-import { Office } from './approvals-run.ts';
 
 let office: Office;
 

@@ -2,7 +2,8 @@ import { expect } from '@jest/globals';
 import { readEffects } from '../../chaos/verify/effects.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type ApprovalKill } from './approvals-kill-table.ts';
-import { AskedExecution, type Office } from './approvals-run.ts';
+import type { Office } from './approvals-office.ts';
+import { AskedExecution } from './approvals-run.ts';
 import { STORIES } from './approvals-stories.ts';
 import { arm } from './recovery-run.ts';
 
@@ -64,8 +65,8 @@ async function expectEnd(
 ): Promise<void> {
   await waitFor(
     async () => {
-      const ends: boolean[] = [];
-      for (const [i, execution] of executions.entries()) ends.push(await execution.isOver(i));
+      await Promise.all(executions.map((execution, i) => execution.decideRest(i)));
+      const ends = await Promise.all(executions.map((execution) => execution.isOver()));
       return ends.every(Boolean);
     },
     { deadlineMs: OVER_WITHIN_MS, describe: () => `the end\n${office.server.log()}` },

@@ -1,26 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect } from '@jest/globals';
-import { installAudit } from '../../chaos/cluster/audit.ts';
-import { readEffects } from '../../chaos/verify/effects.ts';
-import { readStored, type Stored } from '../../chaos/verify/evidence.ts';
+import type { Stored } from '../../chaos/verify/evidence.ts';
 import { resultsOf } from '../../chaos/verify/results.ts';
 import { verifyOne } from '../../chaos/verify/verify.ts';
+import type { DecisionRequest } from '../../src/approvals/check-decision.ts';
 import { type ApprovalKind, type ApprovalStatus, statusAfter } from '../../src/approvals/status.ts';
-import { type Database, runQuery } from '../../src/db/database.ts';
 import { type ExecutionStatus, isFinalStatus } from '../../src/executions/status.ts';
-import { ask, start } from '../http/client.ts';
-import { DeciderProcess, type DecisionAnswer } from '../support/decider-process.ts';
+import { start } from '../http/client.ts';
+import { decideOverHttp } from '../support/decide-over-http.ts';
+import type { DecisionAnswer } from '../support/decider-process.ts';
 import { foldEachRow } from '../support/fold-each-row.ts';
-import { openPool } from '../support/log-database.ts';
-import type { TestServer } from '../support/server.ts';
 import { waitFor } from '../support/wait-for.ts';
 import type { Victim } from './approvals-kill-table.ts';
+import type { Office } from './approvals-office.ts';
 import { STORIES, type Story, type StoryName } from './approvals-stories.ts';
-import { expectDeath, startKillable } from './recovery-run.ts';
-
-const AGENTS = 'tests/crash/fixtures/cashier';
 
 /** What a person says of a call of which nobody knows what came of it, in turn. */
 const REMEDIES = [
@@ -29,63 +22,11 @@ const REMEDIES = [
   { decision: 'deny', reason: 'nobody knows' },
 ] as const;
 
-export interface AskedRow {
+interface AskedRow {
   id: string;
   toolCallId: string;
   kind: ApprovalKind;
   status: ApprovalStatus;
-}
-
-/** A server that runs executions, one beside it that only serves, and a process that only decides; on one database. */
-export class Office {
-  readonly server: TestServer;
-  readonly api: TestServer;
-  readonly decider: DeciderProcess;
-  readonly db: Database;
-
-  private constructor(server: TestServer, api: TestServer, decider: DeciderProcess) {
-    this.server = server;
-    this.api = api;
-    this.decider = decider;
-    this.db = openPool(server.databaseUrl);
-  }
-
-  static async open(): Promise<Office> {
-    const env = { OUTLAST_AGENTS_DIR: AGENTS, LOG_LEVEL: 'warn' };
-    const server = await startKillable({ env });
-    const { databaseUrl } = server;
-    const api = await startKillable({ databaseUrl, env: { ...env, OUTLAST_ROLE: 'api' } });
-    const office = new Office(server, api, await DeciderProcess.start(databaseUrl, AGENTS));
-    await installAudit(office.db.pool);
-    return office;
-  }
-
-  async close(): Promise<void> {
-    await this.db.close();
-    await this.decider.dispose();
-    await this.api.dispose();
-    await this.server.dispose();
-  }
-
-  query<Row extends object>(text: string, values: unknown[]): Promise<Row[]> {
-    return runQuery<Row>(this.db, { name: '', text, values });
-  }
-
-  /** Waits until a process has killed itself at its point, and starts it again. */
-  async outlive(victim: Victim): Promise<void> {
-    await expectDeath(this[victim]);
-    expect(existsSync(join(this[victim].dataDir, 'kill-point.json'))).toBe(false);
-    await this[victim].start();
-  }
-
-  /** All that is stored, and what the tools did. */
-  async evidenceOf(ids: readonly string[]): Promise<Stored[]> {
-    const effects = await readEffects([{ options: { dataDir: this.server.dataDir, skewMs: 0 } }]);
-    const database = {
-      ask: <Row extends object>(text: string, values: unknown[] = []) => this.query<Row>(text, values),
-    };
-    return readStored(database, ids, effects);
-  }
 }
 
 /** An execution that asks a person. */
@@ -112,14 +53,14 @@ export class AskedExecution {
     this.#id = (await start(this.#office.server.url, body)).id;
   }
 
-  status(): Promise<string> {
+  #status(): Promise<string> {
     return this.#office
       .query<{ status: string }>('SELECT status FROM outlast.workflow_executions WHERE id = $1', [this.id])
       .then(([row]) => row?.status ?? 'gone');
   }
 
   /** What was asked, the oldest first: that is what the story is about. */
-  asked(): Promise<AskedRow[]> {
+  #asked(): Promise<AskedRow[]> {
     return this.#office.query<AskedRow>(
       `SELECT id, tool_call_id AS "toolCallId", kind, status FROM outlast.approvals
        WHERE execution_id = $1 ORDER BY created_at, id`,
@@ -131,8 +72,8 @@ export class AskedExecution {
   async waits(): Promise<void> {
     await waitFor(
       async () => {
-        const [first] = await this.asked();
-        return first !== undefined && (await this.status()) === this.story.decidedWhen && this.#isMidway();
+        const [first] = await this.#asked();
+        return first !== undefined && (await this.#status()) === this.story.decidedWhen && this.#isMidway();
       },
       { deadlineMs: 25_000, describe: () => `${this.id} to ask\n${this.#office.server.log()}` },
     );
@@ -141,35 +82,22 @@ export class AskedExecution {
   /** Decides, from the process that may die of it; again when it has died: the request is the same. */
   async decide(by: Victim): Promise<void> {
     const { decision } = this.story;
-    const [first] = await this.asked();
+    const [first] = await this.#asked();
     if (decision === undefined || first === undefined) return;
     const answer = await this.#decide(by, first, decision);
     if (answer !== undefined) this.told.push(answer);
   }
 
-  async #decide(by: Victim, first: AskedRow, decision: NonNullable<Story['decision']>) {
-    if (by === 'decider' || decision.decision === 'answer' || 'input' in decision || 'output' in decision)
-      return this.#office.decider.decide(first.id, decision);
-    const base = this.#office[by].url;
-    const body = {
-      approved: decision.decision !== 'deny',
-      ...(decision.reason && { reason: decision.reason }),
-    };
-    const headers = { 'idempotency-key': `decide-${first.id}` };
-    const path = `/executions/${this.id}/approvals/${first.toolCallId}`;
-    const answer = await ask(base, path, { body, headers }).catch(() => undefined);
-    if (answer === undefined) return undefined;
-    const { code, approval } = answer.json() as unknown as DecisionAnswer;
-    if (answer.status !== 200) return { status: answer.status, code, approval } as DecisionAnswer;
-    return {
-      status: 200,
-      approval: answer.json() as unknown as DecisionAnswer['approval'],
-    } as DecisionAnswer;
+  #decide(by: Victim, first: AskedRow, decision: DecisionRequest): Promise<DecisionAnswer | undefined> {
+    const needsMore = ['input', 'answer', 'output'].some((member) => member in decision);
+    if (by === 'decider' || needsMore) return this.#office.decider.decide(first.id, decision);
+    const url = `${this.#office[by].url}/executions/${this.id}/approvals/${first.toolCallId}`;
+    return decideOverHttp(url, `decide-${first.id}`, decision);
   }
 
   /** Whoever wants it otherwise now is told what was decided, whether the execution goes on already or not. */
   async expectDecided(): Promise<void> {
-    const [first] = await this.asked();
+    const [first] = await this.#asked();
     const late = await this.#office.decider.decide(first?.id ?? '', { decision: 'deny', reason: 'too late' });
     expect(late).toMatchObject({
       status: 409,
@@ -181,16 +109,18 @@ export class AskedExecution {
   /**
    * Says what became of a call that was cut off. Who has not heard the answer to the first decision may ask again
    * right then: that is no word on what became of the call.
-   * @returns whether the execution is over
    */
-  async isOver(remedy: number): Promise<boolean> {
-    const [, ...unknown] = await this.asked();
+  async decideRest(remedy: number): Promise<void> {
+    const [, ...unknown] = await this.#asked();
     for (const { id, status } of unknown) {
       if (status !== 'pending') continue;
       await this.decide('server');
       await this.#office.decider.decide(id, REMEDIES[remedy % REMEDIES.length] ?? REMEDIES[0]);
     }
-    return isFinalStatus((await this.status()) as ExecutionStatus);
+  }
+
+  async isOver(): Promise<boolean> {
+    return isFinalStatus((await this.#status()) as ExecutionStatus);
   }
 
   /** Holds it to every invariant, and to what the story says. */

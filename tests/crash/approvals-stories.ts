@@ -48,7 +48,7 @@ export const STORIES = {
   ),
   early: {
     ...story(
-      ['call slow_report {"seconds":1.2,"name":"n"}', REFUND],
+      ['call slow_report {"seconds":3,"name":"n"}', REFUND],
       yes,
       { report: 'n', pages: 3 },
       { refunded: 20, orderId: 'A-1' },
