@@ -4,6 +4,7 @@ import { canIsolate } from './cluster/host.ts';
 import { FaultInjector } from './faults/faults.ts';
 import { planFaults } from './faults/plan.ts';
 import { type Followed, Load } from './load/load.ts';
+import { People } from './load/people.ts';
 import type { ChaosOptions } from './options.ts';
 import { measurePauses } from './report/pauses.ts';
 import { type Result, renderResult } from './report/report.ts';
@@ -71,6 +72,7 @@ async function torment(
   options: ChaosOptions,
 ): Promise<Omit<Result, 'remarks' | 'loadBefore'>> {
   const load = new Load(cluster, options.seed, options.executions);
+  const people = await People.arrive(cluster, options.seed);
   const injector = new FaultInjector(cluster, load, LEASE_MS);
   const startedAt = performance.now();
   const told = setInterval(() => console.error(progress(injector, load, startedAt)), 5000);
@@ -82,11 +84,12 @@ async function torment(
   clearInterval(told);
   await endLoad(load);
   injector.close();
+  await people.leave();
   console.error(`verifying ${load.followed.length} executions`);
   const stored = await readAll(cluster, load.followed);
-  const violations = await verify(load.followed, stored, load.early);
+  const violations = await verify(load.followed, stored, load.early, people.told);
   const pauses = measurePauses(injector.conduct.faults, load.followed, stored);
-  return { options, seconds, conduct: injector.conduct, load, stored, violations, pauses };
+  return { options, seconds, conduct: injector.conduct, load, people, stored, violations, pauses };
 }
 
 async function endLoad(load: Load): Promise<void> {
@@ -107,8 +110,9 @@ async function readAll(cluster: Cluster, followed: readonly Followed[]): Promise
   return stored;
 }
 
-function isSound({ violations, conduct, load }: Result): boolean {
-  return violations.length === 0 && conduct.misconduct.length === 0 && load.refusals.length === 0;
+function isSound({ violations, conduct, load, people }: Result): boolean {
+  const faults = [violations, conduct.misconduct, load.refusals, people.refusals];
+  return faults.every(({ length }) => length === 0);
 }
 
 async function tellFaults(cluster: Cluster, result: Result): Promise<void> {
@@ -116,7 +120,10 @@ async function tellFaults(cluster: Cluster, result: Result): Promise<void> {
   for (const { invariant, executionId, text } of result.violations.slice(0, 30)) {
     console.error(`${invariant} ${executionId ?? ''}: ${text}`);
   }
-  for (const text of [...result.conduct.misconduct, ...result.load.refusals].slice(0, 30))
+  for (const text of [...result.conduct.misconduct, ...result.load.refusals, ...result.people.refusals].slice(
+    0,
+    30,
+  ))
     console.error(text);
 }
 

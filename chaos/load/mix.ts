@@ -2,10 +2,12 @@ import type { Random } from '../random.ts';
 
 /** What an execution is asked for, and what its message says when it ends as it should. */
 export interface Task {
-  kind: 'text' | 'side-by-side' | 'long-tool' | 'model-retry' | 'thread';
+  kind: 'text' | 'side-by-side' | 'long-tool' | 'model-retry' | 'thread' | 'approval' | 'question';
   script: string;
   /** The texts of the answer, in order: the same whatever happened on the way. */
   texts: string[];
+  /** The answer ends with what the model was told of all calls, which depends on what people decided. */
+  tellsResults: boolean;
   /** Whether the model itself fails now and then: too many crashes may then use up its retries. */
   mayFail: boolean;
 }
@@ -19,17 +21,20 @@ export type Job = readonly Task[];
  */
 export function drawJob(random: Random, no: number): Job {
   const share = random.next();
-  if (share < 0.3) return [textTask(random)];
-  if (share < 0.6) return [sideBySideTask(random, no)];
-  if (share < 0.75) return [longToolTask(random, no)];
-  if (share < 0.88) return [modelRetryTask(random)];
-  return Array.from({ length: random.between(2, 3) }, () => ({ ...textTask(random), kind: 'thread' }));
+  if (share < 0.2) return [textTask(random)];
+  if (share < 0.4) return [sideBySideTask(random, no)];
+  if (share < 0.5) return [longToolTask(random, no)];
+  if (share < 0.6) return [modelRetryTask(random)];
+  if (share < 0.7)
+    return Array.from({ length: random.between(2, 3) }, () => ({ ...textTask(random), kind: 'thread' }));
+  if (share < 0.93) return [approvalTask(random, no)];
+  return [questionTask(random, no)];
 }
 
 function textTask(random: Random): Task {
   const words = random.between(20, 50);
   const script = `think About it for a while\nstream ${words} ${random.between(10, 25)}`;
-  return { kind: 'text', script, texts: [numbered(words)], mayFail: false };
+  return { kind: 'text', script, texts: [numbered(words)], tellsResults: false, mayFail: false };
 }
 
 function sideBySideTask(random: Random, no: number): Task {
@@ -48,7 +53,7 @@ function sideBySideTask(random: Random, no: number): Task {
     'think Now all of it is there',
     `stream ${words[2]} 20`,
   ].join('\n');
-  return { kind: 'side-by-side', script, texts: words.map(numbered), mayFail: false };
+  return { kind: 'side-by-side', script, texts: words.map(numbered), tellsResults: false, mayFail: false };
 }
 
 function longToolTask(random: Random, no: number): Task {
@@ -60,14 +65,47 @@ function longToolTask(random: Random, no: number): Task {
     '---',
     'stream 8 20',
   ].join('\n');
-  return { kind: 'long-tool', script, texts: ['One moment', numbered(8)], mayFail: false };
+  return {
+    kind: 'long-tool',
+    script,
+    texts: ['One moment', numbered(8)],
+    tellsResults: false,
+    mayFail: false,
+  };
 }
 
 function modelRetryTask(random: Random): Task {
   const words = random.between(8, 20);
   const failure = random.pick(['cut', 'error', 'interrupted', 'http-429', 'http-500']);
   const script = `stream ${words} 15\nfail ${failure} 1`;
-  return { kind: 'model-retry', script, texts: [numbered(words)], mayFail: true };
+  return { kind: 'model-retry', script, texts: [numbered(words)], tellsResults: false, mayFail: true };
+}
+
+/** One or two calls that a person has to approve, beside some that need none, over one or two turns. */
+function approvalTask(random: Random, no: number): Task {
+  const words = random.between(5, 10);
+  const refund = (n: number) =>
+    `call refund_order {"orderId":"A-${no}-${n}","amount":${random.between(1, 500)}}`;
+  const stranger = emailCall(no).replace('example.com', 'elsewhere.example');
+  const free = `call slow_report ${JSON.stringify({ seconds: random.between(1, 8) / 10, name: `report ${no}` })}`;
+  const turns = Array.from({ length: random.between(1, 2) }, (_, turn) => [
+    `stream ${words} 20`,
+    refund(turn),
+    ...(random.next() < 0.5 ? [random.pick([stranger, refund(turn + 2)])] : []),
+    ...(random.next() < 0.4 ? [free] : []),
+  ]);
+  const script = turns.map((turn) => random.shuffled(turn).join('\n')).join('\n---\n');
+  const texts = turns.map(() => numbered(words));
+  return { kind: 'approval', script, texts, tellsResults: true, mayFail: false };
+}
+
+function questionTask(random: Random, no: number): Task {
+  const calls = [
+    `call ask_person {"question":"Which order is ${no}?"}`,
+    `call lookup_order {"orderId":"A-${no}"}`,
+  ];
+  const script = ['say One moment', ...random.shuffled(calls)].join('\n');
+  return { kind: 'question', script, texts: ['One moment'], tellsResults: true, mayFail: false };
 }
 
 function emailCall(no: number): string {

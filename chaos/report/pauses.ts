@@ -50,10 +50,14 @@ function nameOf({ kind, isIsolated }: Fault): string {
   return kind === 'SIGKILL' ? `SIGKILL, ${isIsolated ? 'as on another host' : 'same host'}` : kind;
 }
 
-/** The seq of the first chunk of a later attempt. */
+/** The seq of the first chunk of a later attempt; undefined also when that comes after a wait for a person. */
 function nextChunk(stored: Stored | undefined, attempt: number): number | undefined {
   const rows = stored?.rows ?? [];
   const at = rows.findIndex((row) => row.attempt > attempt);
+  const waited = stored?.moves.some(
+    (move) => move.became === 'suspended' && move.attempt > attempt && move.at < (rows[at]?.createdAt ?? 0),
+  );
+  if (waited === true) return undefined;
   const before = rows[at - 1];
   if (at < 0) return undefined;
   return before === undefined ? 1 : endOf(before) + 1;

@@ -1,8 +1,10 @@
 import { cpus } from 'node:os';
 import { percentile } from '../../bench/stats/percentile.ts';
+import { APPROVAL_KINDS } from '../../src/approvals/status.ts';
 import { type Conduct, type Fault } from '../faults/faults.ts';
 import { FAULT_KINDS } from '../faults/plan.ts';
 import type { Load } from '../load/load.ts';
+import type { People } from '../load/people.ts';
 import { type ChaosOptions, commandOf } from '../options.ts';
 import type { Stored } from '../verify/evidence.ts';
 import { INVARIANTS, type Invariant, type Violation } from '../verify/verify.ts';
@@ -16,6 +18,7 @@ export interface Result {
   seconds: number;
   conduct: Conduct;
   load: Load;
+  people: People;
   stored: readonly Stored[];
   violations: readonly Violation[];
   pauses: readonly Pause[];
@@ -70,7 +73,7 @@ function renderPauses(pauses: readonly Pause[]): string {
   return table(['time to the next chunk after', 'executions', 'p50 s', 'p99 s', 'longest s'], rows);
 }
 
-function renderExecutions({ stored, load }: Result): string {
+function renderExecutions({ stored, load, people }: Result): string {
   const attempts = stored.flatMap((one) => one.attempts);
   const takeovers = attempts.filter(({ endReason }) => HANDED_OVER.has(endReason ?? ''));
   const readers = load.followed.flatMap((one) => one.readers);
@@ -80,6 +83,7 @@ function renderExecutions({ stored, load }: Result): string {
     ['takeovers', tally(takeovers.map(({ endReason }) => endReason ?? ''))],
     ['most takeovers of one execution', String(Math.max(0, ...stored.map((one) => one.attempts.length - 1)))],
     ['tool calls', tally(stored.flatMap(({ calls }) => calls.map(({ status }) => status)))],
+    ...approvalRows(stored, people),
     ['effects', String(sum(stored.map(({ effects }) => effects.length)))],
     ['rows of the logs', String(sum(stored.map((one) => one.lastSeq ?? 0)))],
     ['readers', `${readers.length}, which connected ${sum(readers.map((one) => one.connections))} times`],
@@ -89,11 +93,33 @@ function renderExecutions({ stored, load }: Result): string {
   return table(['what', 'how many'], rows);
 }
 
+/** What people were asked, and how that ended; which of it more than one wanted to decide. */
+function approvalRows(stored: readonly Stored[], people: People): string[][] {
+  const asked = stored.flatMap((one) => one.asked);
+  const rows = APPROVAL_KINDS.map((kind) => {
+    const ends = asked
+      .filter((one) => one.kind === kind)
+      .map(({ status, editedInput }) => {
+        return editedInput === null ? status : `${status} with other input`;
+      });
+    return [`asked: ${kind}`, tally(ends)];
+  });
+  const { asked: decisions, twice, atOnce, told } = people;
+  const won = told.filter(({ isFirst }) => isFirst).length;
+  rows.push([
+    'decisions sent',
+    `${decisions}, of ${twice} approvals twice and of ${atOnce} from two at once; ${won} were first, ${told.length - won} were told what was decided`,
+  ]);
+  return rows;
+}
+
 const TOLD: readonly [string, readonly Invariant[]][] = [
   ['lost', ['L1', 'L3', 'E4']],
   ['doubled', ['L2']],
   ['stuck', ['E3']],
   ['effects twice', ['T2']],
+  ['decided twice', ['A1']],
+  ['run without approval', ['T3']],
 ];
 
 function renderVerdict(violations: readonly Violation[], { misconduct }: Conduct): string {

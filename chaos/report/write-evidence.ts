@@ -11,12 +11,13 @@ const LONGEST = 20;
  */
 export async function writeEvidence(
   folder: string,
-  { violations, conduct, stored, load, pauses }: Result,
+  { violations, conduct, stored, load, people, pauses }: Result,
 ): Promise<void> {
   const write = (name: string, value: unknown) =>
     writeFile(join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
   await mkdir(folder, { recursive: true });
-  await write('violations.json', { violations, misconduct: conduct.misconduct, refusals: load.refusals });
+  const refusals = [...load.refusals, ...people.refusals];
+  await write('violations.json', { violations, misconduct: conduct.misconduct, refusals });
   await write('faults.json', conduct.faults);
   const longest = pauses.toSorted((a, b) => b.ms - a.ms).slice(0, LONGEST);
   await write('pauses.json', longest);

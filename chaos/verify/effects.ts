@@ -5,6 +5,7 @@ import { join } from 'node:path';
 export interface Effect {
   tool: string;
   toolCallId: string;
+  input: unknown;
   attempt: number;
   /** When, in real milliseconds since 1970: the clock of the process may have been off. */
   at: number;
@@ -12,6 +13,7 @@ export interface Effect {
 
 interface Line {
   tool: string;
+  input: unknown;
   idempotencyKey: string;
   attempt: number;
   at: string;
@@ -25,10 +27,10 @@ export async function readEffects(
   for (const { options } of servers) {
     const text = await readFile(join(options.dataDir, 'effects.jsonl'), 'utf8').catch(() => '');
     for (const line of text.split('\n').filter((one) => one !== '')) {
-      const { tool, idempotencyKey, attempt, at } = JSON.parse(line) as Line;
+      const { tool, input, idempotencyKey, attempt, at } = JSON.parse(line) as Line;
       const [executionId, toolCallId] = splitOnce(idempotencyKey, ':');
       const list = effects.get(executionId) ?? [];
-      list.push({ tool, toolCallId, attempt, at: Date.parse(at) - options.skewMs });
+      list.push({ tool, toolCallId, input, attempt, at: Date.parse(at) - options.skewMs });
       effects.set(executionId, list);
     }
   }

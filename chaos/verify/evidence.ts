@@ -1,3 +1,4 @@
+import type { ApprovalKind, ApprovalStatus } from '../../src/approvals/status.ts';
 import type { LogRow } from '../../src/chunks/row.ts';
 import type { ClusterDatabase } from '../cluster/database.ts';
 import type { Effect } from './effects.ts';
@@ -21,6 +22,21 @@ export interface Call {
   toolName: string;
   idempotent: boolean;
   status: string;
+  input: unknown;
+  output: unknown;
+  errorText: string | null;
+}
+
+/** What a person was asked about a call, and its history without the assignments. */
+export interface Asked {
+  approvalId: string;
+  toolCallId: string;
+  kind: ApprovalKind;
+  status: ApprovalStatus;
+  input: unknown;
+  editedInput: unknown;
+  decidedAt: number | null;
+  history: string[];
 }
 
 export interface Move {
@@ -57,6 +73,7 @@ export interface Stored {
   attempts: Attempt[];
   failures: number;
   calls: Call[];
+  asked: Asked[];
   moves: Move[];
   callMoves: CallMove[];
   effects: Effect[];
@@ -71,8 +88,14 @@ const QUERIES = {
   attempts: `SELECT execution_id AS id, attempt, segment, worker_id AS "workerId", ${ms('started_at')} AS "startedAt",
       ${ms('ended_at')} AS "endedAt", end_reason AS "endReason"
     FROM outlast.execution_attempts WHERE execution_id = ANY($1) ORDER BY attempt`,
-  calls: `SELECT execution_id AS id, tool_call_id AS "toolCallId", tool_name AS "toolName", idempotent, status
+  calls: `SELECT execution_id AS id, tool_call_id AS "toolCallId", tool_name AS "toolName", idempotent, status, input,
+      output, error_text AS "errorText"
     FROM outlast.tool_calls WHERE execution_id = ANY($1) ORDER BY turn, position`,
+  asked: `SELECT a.execution_id AS id, a.id AS "approvalId", a.tool_call_id AS "toolCallId", a.kind, a.status, a.input,
+      a.edited_input AS "editedInput", ${ms('a.decided_at')} AS "decidedAt",
+      ARRAY(SELECT h.kind FROM outlast.approval_events h
+            WHERE h.approval_id = a.id AND h.kind <> 'assigned' ORDER BY h.id) AS history
+    FROM outlast.approvals a WHERE a.execution_id = ANY($1) ORDER BY a.created_at, a.id`,
   moves: `SELECT execution_id AS id, was, became, attempt_was AS "attemptWas", attempt, segment, ${ms('at')} AS at
     FROM chaos.moves WHERE execution_id = ANY($1) ORDER BY no`,
   callMoves: `SELECT execution_id AS id, tool_call_id AS "toolCallId", was, became, attempt, ${ms('at')} AS at
@@ -105,7 +128,7 @@ type Head = Pick<
 
 /** What is stored of these executions; those that are not there are left out. */
 export async function readStored(
-  database: ClusterDatabase,
+  database: Pick<ClusterDatabase, 'ask'>,
   ids: readonly string[],
   effects: ReadonlyMap<string, Effect[]>,
 ): Promise<Stored[]> {
@@ -114,6 +137,7 @@ export async function readStored(
     rows: await group<StoredRow>(database, QUERIES.rows, ids),
     attempts: await group<Attempt>(database, QUERIES.attempts, ids),
     calls: await group<Call>(database, QUERIES.calls, ids),
+    asked: await group<Asked>(database, QUERIES.asked, ids),
     moves: await group<Move>(database, QUERIES.moves, ids),
     callMoves: await group<CallMove>(database, QUERIES.callMoves, ids),
   };
@@ -123,6 +147,7 @@ export async function readStored(
     rows: parts.rows.get(head.id) ?? [],
     attempts: parts.attempts.get(head.id) ?? [],
     calls: parts.calls.get(head.id) ?? [],
+    asked: parts.asked.get(head.id) ?? [],
     moves: parts.moves.get(head.id) ?? [],
     callMoves: parts.callMoves.get(head.id) ?? [],
     effects: effects.get(head.id) ?? [],
@@ -130,7 +155,7 @@ export async function readStored(
 }
 
 async function group<Row extends object>(
-  database: ClusterDatabase,
+  database: Pick<ClusterDatabase, 'ask'>,
   query: string,
   ids: readonly string[],
 ): Promise<Map<string, Row[]>> {

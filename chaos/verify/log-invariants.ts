@@ -51,12 +51,17 @@ export function checkL3({ rows }: Stored, sights: readonly Sight[]): string[] {
   });
 }
 
-/** Only the current attempt writes: each row came after the claim of its attempt, and before the next move took it. */
-export function checkL4({ rows, moves }: Stored): string[] {
+/**
+ * Only the current attempt writes: each row came after the claim of its attempt, and before the next move took it.
+ * A decision writes under the attempt that it finds, which nobody may have claimed yet.
+ */
+export function checkL4({ rows, moves, asked }: Pick<Stored, 'rows' | 'moves' | 'asked'>): string[] {
   let highest = 0;
-  return rows.flatMap(({ seq, attempt, createdAt }) => {
+  return rows.flatMap((row) => {
+    const { seq, attempt, createdAt } = row;
     const faults: string[] = [];
-    const claim = moves.find((move) => move.became === 'running' && move.attempt === attempt);
+    const isDecision = decides(row, asked);
+    const claim = moves.find((move) => (isDecision || move.became === 'running') && move.attempt === attempt);
     const loss = moves.find((move) => move.attemptWas === attempt && move.attempt > attempt);
     if (claim === undefined || createdAt < claim.at)
       faults.push(`the row at ${seq} came before attempt ${attempt} was claimed`);
@@ -69,6 +74,19 @@ export function checkL4({ rows, moves }: Stored): string[] {
     highest = Math.max(highest, attempt);
     return faults;
   });
+}
+
+/** A decision's row is its response, or the output that answers a question. */
+function decides({ chunks }: { chunks: string }, asked: Stored['asked']): boolean {
+  const parsed = chunks
+    .split('\n')
+    .map((chunk) => JSON.parse(chunk) as { type: string; toolCallId?: string });
+  return parsed.some(
+    ({ type, toolCallId }) =>
+      type === 'tool-approval-response' ||
+      (type.startsWith('tool-output-') &&
+        asked.some((one) => one.kind === 'question' && one.toolCallId === toolCallId)),
+  );
 }
 
 /** Folding the log gives a valid message, the stored one, and the one that the script asked for. */

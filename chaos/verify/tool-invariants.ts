@@ -17,21 +17,42 @@ export function checkT1({ effects, callMoves }: Stored): string[] {
   });
 }
 
-/** No non-idempotent tool is called twice, and what the ledger calls completed has happened. */
-export function checkT2({ calls, effects }: Stored): string[] {
+/**
+ * No non-idempotent tool is called twice without a person saying so, what the ledger calls completed has happened or
+ * was told by a person, and no call is given up without a person having said so.
+ */
+export function checkT2({ calls, effects, asked }: Pick<Stored, 'calls' | 'effects' | 'asked'>): string[] {
   return calls.flatMap(({ toolCallId, toolName, idempotent, status }) => {
     const done = effects.filter((effect) => effect.toolCallId === toolCallId);
+    const ends = asked.filter((one) => one.toolCallId === toolCallId).map((one) => one.status);
+    const retries = ends.filter((end) => end === 'retried').length;
+    const what = `${toolName} ${toolCallId}`;
     const faults: string[] = [];
-    if (!idempotent && done.length > 1) {
+    if (!idempotent && done.length > 1 + retries) {
       const attempts = done.map(({ attempt }) => attempt).join(' and ');
-      faults.push(`${toolName} ${toolCallId} took effect ${done.length} times, in attempts ${attempts}`);
+      faults.push(
+        `${what} took effect ${done.length} times with ${retries} retries, in attempts ${attempts}`,
+      );
     }
-    if (status === 'completed' && WITH_EFFECT.has(toolName) && done.length === 0) {
-      faults.push(`${toolName} ${toolCallId} is completed and never happened`);
-    }
+    if (
+      status === 'completed' &&
+      WITH_EFFECT.has(toolName) &&
+      done.length === 0 &&
+      !ends.includes('resolved')
+    )
+      faults.push(`${what} is completed and never happened`);
+    const isDenied = ends.includes('denied') || ends.includes('expired');
+    if (status === 'denied' && !isDenied) faults.push(`${what} is denied, and nobody has said so`);
     return faults;
   });
 }
 
-/** The tools of the example agent that leave a trace. */
-const WITH_EFFECT = new Set(['slow_report', 'send_email', 'refund_order']);
+/** The tools that leave a trace: those of the example agent, and of the agents of the crash tests. */
+const WITH_EFFECT = new Set([
+  'slow_report',
+  'send_email',
+  'refund_order',
+  'hurried_refund',
+  'trusted_refund',
+  'hang_first',
+]);

@@ -43,7 +43,15 @@ describe('the executions of a run', () => {
 
   test('are of every kind', () => {
     const kinds = new Set(jobs(1).flatMap((job) => job.map(({ kind }) => kind)));
-    expect([...kinds].sort()).toEqual(['long-tool', 'model-retry', 'side-by-side', 'text', 'thread']);
+    expect([...kinds].sort()).toEqual([
+      'approval',
+      'long-tool',
+      'model-retry',
+      'question',
+      'side-by-side',
+      'text',
+      'thread',
+    ]);
   });
 
   test('do not change because something else draws numbers', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Stored } from '../../chaos/verify/evidence.ts';
+import { checkA1, checkT3 } from '../../chaos/verify/approval-invariants.ts';
+import type { Asked, Stored } from '../../chaos/verify/evidence.ts';
 import { checkE1, checkE2, checkE3, checkE4, checkE5 } from '../../chaos/verify/execution-invariants.ts';
 import { checkL1, checkL2, checkL3, checkL4, checkL5, checkL6 } from '../../chaos/verify/log-invariants.ts';
 import { checkT1, checkT2 } from '../../chaos/verify/tool-invariants.ts';
@@ -24,6 +25,7 @@ function sound(): Stored {
     const attemptWas = was === null ? null : attempt - (isTaken ? 1 : 0);
     return { was, became, attemptWas, attempt, segment: attempt > 1 ? 2 : 1, at };
   };
+  const said = { input: { n: 1 }, output: 'done', errorText: null };
   return {
     id: 'x',
     threadNo: '1',
@@ -50,8 +52,8 @@ function sound(): Stored {
     ],
     failures: 0,
     calls: [
-      { toolCallId: 'c1', toolName: 'slow_report', idempotent: false, status: 'completed' },
-      { toolCallId: 'c2', toolName: 'send_email', idempotent: true, status: 'completed' },
+      { toolCallId: 'c1', toolName: 'slow_report', idempotent: false, status: 'completed', ...said },
+      { toolCallId: 'c2', toolName: 'send_email', idempotent: true, status: 'completed', ...said },
     ],
     moves: [
       move(null, 'queued', 0, 5),
@@ -60,15 +62,16 @@ function sound(): Stored {
       move('queued', 'running', 3, 40),
       move('running', 'completed', 3, 60),
     ],
+    asked: [],
     callMoves: [
       { toolCallId: 'c1', was: 'pending', became: 'running', attempt: 1, at: 22 },
       { toolCallId: 'c2', was: 'pending', became: 'running', attempt: 1, at: 22 },
       { toolCallId: 'c2', was: 'running', became: 'running', attempt: 3, at: 45 },
     ],
     effects: [
-      { tool: 'slow_report', toolCallId: 'c1', attempt: 1, at: 23 },
-      { tool: 'send_email', toolCallId: 'c2', attempt: 1, at: 23 },
-      { tool: 'send_email', toolCallId: 'c2', attempt: 3, at: 46 },
+      { tool: 'slow_report', toolCallId: 'c1', input: { n: 1 }, attempt: 1, at: 23 },
+      { tool: 'send_email', toolCallId: 'c2', input: { n: 1 }, attempt: 1, at: 23 },
+      { tool: 'send_email', toolCallId: 'c2', input: { n: 1 }, attempt: 3, at: 46 },
     ],
   };
 }
@@ -79,7 +82,7 @@ test('a sound execution violates nothing', async () => {
   const stored = sound();
   const sights = [whole(), { rows: whole().rows.slice(0, 3), isDone: false }];
   const found = [
-    ...[checkL1, checkL4, checkL6, checkE1, checkE2, checkE3, checkT1, checkT2].flatMap((check) =>
+    ...[checkL1, checkL4, checkL6, checkE1, checkE2, checkE3, checkT1, checkT2, checkT3].flatMap((check) =>
       check(stored),
     ),
     ...checkL2(stored, sights),
@@ -186,8 +189,98 @@ describe('of the tools', () => {
 
   test('a second effect of a tool that must have one is found, and one that never happened (T2)', () => {
     const stored = sound();
-    stored.effects.push({ tool: 'slow_report', toolCallId: 'c1', attempt: 3, at: 46 });
+    stored.effects.push({ tool: 'slow_report', toolCallId: 'c1', input: { n: 1 }, attempt: 3, at: 46 });
     expect(checkT2(stored)).toHaveLength(1);
     expect(checkT2({ ...stored, effects: [] })).toHaveLength(2);
+  });
+});
+
+/** The first call was approved, with other input if there is any, and its effect was cut off. */
+function approved(change: Partial<Asked> = {}): Stored {
+  const stored = sound();
+  const one: Asked = {
+    approvalId: 'a1',
+    toolCallId: 'c1',
+    kind: 'approval',
+    status: 'approved',
+    input: { n: 1 },
+    editedInput: null,
+    decidedAt: 22,
+    history: ['requested', 'approved'],
+    ...change,
+  };
+  return { ...stored, asked: [one] };
+}
+
+/** A person was asked what became of the first call. */
+function unknown(status: Asked['status']): Stored {
+  return approved({ kind: 'unknown-outcome', status, history: ['requested', status] });
+}
+
+describe('of what people decide', () => {
+  test('what is sound violates nothing', () => {
+    const told = [{ approvalId: 'a1', status: 'approved' }];
+    for (const stored of [approved(), approved({ input: { n: 2 }, editedInput: { n: 1 } })])
+      expect([...checkA1(stored, told), ...checkT2(stored), ...checkT3(stored), ...checkL4(stored)]).toEqual(
+        [],
+      );
+  });
+
+  test.each([
+    ['two ends', { history: ['requested', 'approved', 'denied'] }],
+    ['an end that is not in its history', { history: ['requested'] }],
+    ['an end of another kind', { kind: 'question' }],
+    ['none, though its execution is over', { status: 'pending', history: ['requested'] }],
+  ] as const)('%s is found (A1)', (_, change) => {
+    expect(checkA1(approved(change as Partial<Asked>), [])).toHaveLength(1);
+  });
+
+  test('that somebody was told something else is found (A1)', () => {
+    expect(checkA1(approved(), [{ approvalId: 'a1', status: 'denied' }])).toHaveLength(1);
+  });
+
+  test.each([
+    ['of a denied call', { status: 'denied' }],
+    ['before the approval', { decidedAt: 30 }],
+    ['with the input from before the edit', { editedInput: { n: 2 } }],
+    ['with input that nobody saw', { input: { n: 2 } }],
+  ] as const)('an effect %s is found (T3)', (_, change) => {
+    expect(checkT3(approved(change))).toHaveLength(1);
+  });
+
+  test('a second effect is found unless a person said retry, and a third one all the same (T2)', () => {
+    const again = { tool: 'slow_report', toolCallId: 'c1', input: { n: 1 }, attempt: 3, at: 46 };
+    for (const [status, faults] of [
+      ['retried', 0],
+      ['resolved', 1],
+      ['denied', 1],
+    ] as const) {
+      const stored = unknown(status);
+      stored.effects.push(again);
+      expect(checkT2(stored)).toHaveLength(faults);
+      stored.effects.push(again);
+      expect(checkT2(stored)).toHaveLength(1);
+    }
+  });
+
+  test('no effect is found of a call that was approved, unless a person gave its output (T2)', () => {
+    expect(checkT2({ ...approved(), effects: [] })).not.toEqual([]);
+    expect(checkT2({ ...unknown('resolved'), effects: sound().effects.slice(1) })).toEqual([]);
+  });
+
+  test('a denial that nobody made is found (T2)', () => {
+    const stored = approved();
+    Object.assign(stored.calls[0] ?? {}, { status: 'denied' });
+    expect(checkT2(stored)).toHaveLength(1);
+  });
+
+  test('a decision may come under an attempt that nobody has claimed, nothing else may (L4)', () => {
+    const stored = sound();
+    stored.moves.splice(3, 1);
+    const decision = '{"type":"tool-approval-response","approvalId":"a1","approved":true}';
+    Object.assign(stored.rows[2] ?? {}, { attempt: 2, chunks: decision });
+    expect(checkL4(stored)).toEqual([]);
+    Object.assign(stored.rows[2] ?? {}, { chunks: CHUNKS[2] });
+    expect(checkL4(stored)).toHaveLength(1);
   });
 });

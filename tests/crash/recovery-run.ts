@@ -34,7 +34,7 @@ export function startKillable(options: TestServerOptions = {}): Promise<TestServ
 }
 
 /** From here on the server dies when it comes to this point. */
-export async function arm(server: TestServer, point: KillPoint): Promise<void> {
+export async function arm(server: Pick<TestServer, 'dataDir'>, point: KillPoint): Promise<void> {
   await writeFile(join(server.dataDir, 'kill-point.json'), JSON.stringify(point));
 }
 
@@ -145,7 +145,10 @@ export function endings(record: ExecutionRecord | undefined, reason: string): nu
 }
 
 /** Waits for the process to die by itself. */
-export async function expectDeath(server: TestServer, deadlineMs = 10_000): Promise<void> {
+export async function expectDeath(
+  server: { exited(): Promise<unknown>; log(): string },
+  deadlineMs = 10_000,
+): Promise<void> {
   let isGone = false;
   const watch = async () => {
     await server.exited();

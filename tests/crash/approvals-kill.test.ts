@@ -1,0 +1,16 @@
+import { afterAll, beforeAll, describe, test } from '@jest/globals';
+import { PLAIN_KILLS } from './approvals-kill-table.ts';
+import { Office } from './approvals-office.ts';
+import { outlive } from './approvals-outlive.ts';
+
+let office: Office;
+
+beforeAll(async () => {
+  office = await Office.open();
+});
+
+afterAll(() => office.close());
+
+describe('what people are asked and decide outlasts a SIGKILL', () => {
+  test.each(PLAIN_KILLS)('$name', (kill) => outlive(office, kill), 60_000);
+});
