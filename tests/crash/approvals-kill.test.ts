@@ -7,7 +7,8 @@ let office: Office;
 
 beforeAll(async () => {
   office = await Office.open();
-});
+  // Three processes are started for it.
+}, 90_000);
 
 afterAll(() => office.close());
 

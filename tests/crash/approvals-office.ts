@@ -31,8 +31,11 @@ export class Office {
     const env = { OUTLAST_AGENTS_DIR: AGENTS, LOG_LEVEL: 'warn' };
     const server = await startKillable({ env });
     const { databaseUrl } = server;
-    const api = await startKillable({ databaseUrl, env: { ...env, OUTLAST_ROLE: 'api' } });
-    const office = new Office(server, api, await DeciderProcess.start(databaseUrl, AGENTS));
+    const [api, decider] = await Promise.all([
+      startKillable({ databaseUrl, env: { ...env, OUTLAST_ROLE: 'api' } }),
+      DeciderProcess.start(databaseUrl, AGENTS),
+    ]);
+    const office = new Office(server, api, decider);
     await installAudit(office.db.pool);
     return office;
   }
