@@ -81,6 +81,7 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
   metrics.observeReaders({ readers: () => recentRows.readers, greatestLag: () => recentRows.greatestLag });
   const approvalWatch = new ApprovalWatch({ db, logger });
   closers.push(() => approvalWatch.stop());
+  let lookAfter = (_executionNo: number) => {};
   const watch = new LogWatch({
     db,
     databaseUrl: url,
@@ -88,10 +89,12 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
     inbox: approvalWatch,
     logger,
     metrics: metrics.watch,
+    onChanged: (executionNo) => lookAfter(executionNo),
   });
   watch.start();
   closers.push(() => watch.stop());
   const parts = await startWorker({ config, logger, metrics, db, recentRows, agents, models, url, closers });
+  lookAfter = parts.lookAfter;
   const http = await serve(config, logger, {
     metrics,
     db,
@@ -117,6 +120,8 @@ interface WorkerParts {
   logWriter: LogWriter;
   executions: OwnedExecutions;
   closing: AbortController;
+  /** Looks at once whether an execution is still this process' own. */
+  lookAfter(executionNo: number): void;
 }
 
 async function findDatabase(
@@ -173,10 +178,7 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
   const executions = new OwnedExecutions((owned) =>
     handOverOwned({ db, dispatch, discard: segments.discard, logger, metrics: metrics.executions }, owned),
   );
-  const worker = makeWorker(inputs, workerId, place, () => {
-    executions.loseAll(new OwnershipLost('The lease of this worker is lost'));
-    process.exit(1);
-  });
+  const worker = makeWorker(inputs, { workerId, place, executions });
   registerWorkflows(
     engine,
     createExecutionSteps({
@@ -211,15 +213,16 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
     sender.start();
     closers.push(() => sender.stop(config.SHUTDOWN_GRACE_MS));
   }
-  return { engine, logWriter, executions, closing };
+  const lookAfter = (executionNo: number) => {
+    if (executions.holds(executionNo)) worker.look();
+  };
+  return { engine, logWriter, executions, closing, lookAfter };
 }
 
 /** Its lease has a connection of its own: it must not wait behind the work of a busy pool. */
 function makeWorker(
   { config, logger, url, closers }: WorkerInputs,
-  workerId: string,
-  place: ProcessPlace,
-  onLost: () => void,
+  { workerId, place, executions }: { workerId: string; place: ProcessPlace; executions: OwnedExecutions },
 ): Worker {
   const db = openPool(config, logger, url, 1);
   closers.push(() => db.close());
@@ -231,7 +234,11 @@ function makeWorker(
     heartbeatMs: config.WORKER_HEARTBEAT_MS,
     deadAfterMs: config.WORKER_DEAD_AFTER_MS,
     logger,
-    onLost,
+    executions,
+    onLost: () => {
+      executions.loseAll(new OwnershipLost('The lease of this worker is lost'));
+      process.exit(1);
+    },
   });
 }
 
@@ -323,7 +330,19 @@ interface HttpParts extends WorkerParts {
 }
 
 async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<HttpServer> {
-  const { metrics, db, recentRows, approvalWatch, watch, agents, models, engine, logWriter, closing } = parts;
+  const {
+    metrics,
+    db,
+    recentRows,
+    approvalWatch,
+    watch,
+    agents,
+    models,
+    engine,
+    logWriter,
+    executions,
+    closing,
+  } = parts;
   const app = createApp({
     config,
     db,
@@ -335,6 +354,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     discard: engine.segments.discard,
     notify: notifyOf(config),
     publish: (executionNo, rows) => logWriter.publish(executionNo, rows),
+    abandon: (segment, reason) => executions.abandon(segment, reason),
     isDraining: () => closing.signal.aborted,
     readiness: async () => ({ ...(await probe(db)), listener: watch.isHearing ? 'ok' : 'not connected' }),
     logger,

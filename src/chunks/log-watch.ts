@@ -26,6 +26,8 @@ export interface LogWatchOptions {
   recentRows: RecentRows;
   inbox?: WatchedInbox;
   logger: Logger;
+  /** Hears of executions of which another process changed something that is no row, whether they are read here or not. */
+  onChanged?: (executionNo: number) => void;
   /** Milliseconds between looks at the table for everything that is followed: the net under lost hints. */
   pollMs?: number;
   metrics?: ListenerMetrics & { newsRead(): void };
@@ -127,6 +129,7 @@ export class LogWatch {
       if (executionNo === INBOX) this.#options.inbox?.look();
       // Not if nobody follows it, its readers still read the table, or this process wrote it itself.
       if (this.#options.recentRows.heard(executionNo, lastSeq)) this.#stale.add(executionNo);
+      if (lastSeq === 0) this.#options.onChanged?.(executionNo);
     }
     void this.#read();
   }

@@ -3,7 +3,7 @@ import { isTransient } from '../db/errors.ts';
 import { pause } from '../pause.ts';
 import { isFinal } from './chunk.ts';
 import { LARGE_PAGE_BYTES, readPage } from './read-rows.ts';
-import type { Follower, RecentRows } from './recent-rows.ts';
+import type { RecentRows } from './recent-rows.ts';
 import { type ChunkRun, LogStretch } from './row.ts';
 
 export interface ReadOptions {
@@ -50,6 +50,8 @@ export async function* readLog(
     // for every reader and flush; news or the poll will say when there is more.
     let mayAskTable = true;
     let pageBytes = PAGE_BYTES;
+    // News without rows: the status has changed, or the whole execution is gone.
+    let isInVain = false;
     for (let cursor = after; !signal.aborted; ) {
       const recent = follower.recent(cursor);
       const runs =
@@ -60,12 +62,16 @@ export async function* readLog(
       if (runs.length === 0) {
         if (mayAskTable) {
           follower.caughtUp(cursor);
+          if (isInVain && (await isGone(db, executionNo))) throw new LogGone('The log was removed');
           if ((await isEnough?.(cursor)) === true) return;
         }
-        await nextNews(db, follower, executionNo, pollMs);
+        // A reader that hears nothing for long may wait for rows that were removed, too.
+        await follower.news(pollMs);
+        isInVain = true;
         mayAskTable = true;
         continue;
       }
+      isInVain = false;
       mayAskTable = recent.length === 0;
       const stretch = new LogStretch(runs, cursor, recent.length > 0 && follower.isShared);
       cursor = stretch.lastSeq;
@@ -98,17 +104,6 @@ async function readTable(
     await pause(RECONNECT_MS, signal);
     return undefined;
   }
-}
-
-/** A reader that hears nothing for long may wait for rows that were removed. */
-async function nextNews(
-  db: Database,
-  follower: Follower,
-  executionNo: number,
-  pollMs: number,
-): Promise<void> {
-  if (await follower.news(pollMs)) return;
-  if (await isGone(db, executionNo)) throw new LogGone('The log was removed');
 }
 
 async function isGone(db: Database, executionNo: number): Promise<boolean> {

@@ -66,6 +66,14 @@ export async function readWholeLog(
   }
 }
 
+/** The whole log with one query, for those who look at it inside a transaction. */
+export async function readAllRows(db: Executor, executionNo: number): Promise<LogRow[]> {
+  const { rows } = await db.execute<LogRow & Record<string, unknown>>(sql`
+    SELECT seq, n, attempt, turn, chunks FROM outlast.stream_chunks
+    WHERE execution_no = ${executionNo} ORDER BY seq`);
+  return rows;
+}
+
 /** The seq of the last chunk in the log; 0 when it is empty. */
 export async function readLastSeq(db: Executor, executionNo: number): Promise<number> {
   return (await readLogEnd(db, executionNo)).lastSeq;

@@ -2,9 +2,12 @@ import type { Chunk } from './chunk.ts';
 
 type Deltas = 'text' | 'reasoning';
 
+type ToolMetadata = Extract<Chunk, { type: 'tool-output-error' }>['toolMetadata'];
+
 interface OpenCall {
   toolName: string;
   dynamic: boolean | undefined;
+  toolMetadata: ToolMetadata;
   /** The step that it was made in; 0 before the first. */
   step: number;
   /** Whether its input is complete: only then it can have an output. */
@@ -17,15 +20,25 @@ interface OpenCall {
 interface OpenParts {
   step: number;
   stepOpen: boolean;
+  /** Whether the step has a tool call, settled or not. */
+  stepCalls: boolean;
   deltas: Map<string, Deltas>;
   calls: Map<string, OpenCall>;
+}
+
+/** Why open parts are closed. */
+export interface SealReason {
+  /** What an unfinished tool call has for its error. */
+  text: string;
+  /** Put beside that error, for programs. */
+  mark?: Record<string, string | boolean>;
 }
 
 /**
  * The rows that close every open part of a log, so that its fold is a message without an unfinished part: a
  * stock client would otherwise wait for ever or ask again and again. They come before the final row.
  */
-export function sealingChunks(chunks: readonly Chunk[], reason: string): Chunk[] {
+export function sealingChunks(chunks: readonly Chunk[], reason: SealReason): Chunk[] {
   const open = openParts(chunks);
   const sealing: Chunk[] = [];
   for (const [id, kind] of open.deltas) sealing.push({ type: `${kind}-end`, id });
@@ -34,15 +47,26 @@ export function sealingChunks(chunks: readonly Chunk[], reason: string): Chunk[]
   return sealing;
 }
 
-function sealCall(toolCallId: string, call: OpenCall, step: number, errorText: string): Chunk[] {
-  if (call.approval !== undefined) return deny(toolCallId, call.approval, errorText);
-  const dynamic = call.dynamic === undefined ? {} : { dynamic: call.dynamic };
+/**
+ * An empty step, if the last one has tool calls: where all calls of the last step are settled, a stock client that
+ * sends by itself takes it that the model has yet to be told, and asks for an answer again and again. For a log that
+ * ends with `abort`, which such a client takes for a success.
+ */
+export function partingStep(chunks: readonly Chunk[]): Chunk[] {
+  return openParts(chunks).stepCalls ? [{ type: 'start-step' }, { type: 'finish-step' }] : [];
+}
+
+function sealCall(toolCallId: string, call: OpenCall, step: number, { text, mark }: SealReason): Chunk[] {
+  if (call.approval !== undefined) return deny(toolCallId, call.approval, text);
+  const error = {
+    toolCallId,
+    errorText: text,
+    ...(call.dynamic === undefined ? {} : { dynamic: call.dynamic }),
+    ...(mark === undefined ? {} : { toolMetadata: { ...call.toolMetadata, ...mark } }),
+  };
   // An input error would begin a second part for a call of an earlier step.
-  if (call.asked || call.step < step)
-    return [{ type: 'tool-output-error', toolCallId, errorText, ...dynamic }];
-  return [
-    { type: 'tool-input-error', toolCallId, toolName: call.toolName, input: {}, errorText, ...dynamic },
-  ];
+  if (call.asked || call.step < step) return [{ type: 'tool-output-error', ...error }];
+  return [{ type: 'tool-input-error', toolName: call.toolName, input: {}, ...error }];
 }
 
 /** An error is no valid end for a call whose approval is not granted. */
@@ -53,12 +77,20 @@ function deny(toolCallId: string, approval: { id: string; denied: boolean }, rea
 }
 
 function openParts(chunks: readonly Chunk[]): OpenParts {
-  const open: OpenParts = { step: 0, stepOpen: false, deltas: new Map(), calls: new Map() };
+  const open: OpenParts = {
+    step: 0,
+    stepOpen: false,
+    stepCalls: false,
+    deltas: new Map(),
+    calls: new Map(),
+  };
   for (const chunk of chunks) {
     if (chunk.type === 'start-step') {
       open.step += 1;
       open.stepOpen = true;
+      open.stepCalls = false;
     } else if (chunk.type === 'reset-step') {
+      open.stepCalls = false;
       open.deltas.clear();
       for (const [id, call] of open.calls) if (call.step === open.step) open.calls.delete(id);
     } else if (chunk.type === 'finish-step') {
@@ -77,7 +109,9 @@ function trackDeltas(deltas: OpenParts['deltas'], chunk: Chunk): void {
   else if (chunk.type === 'text-end' || chunk.type === 'reasoning-end') deltas.delete(chunk.id);
 }
 
-function trackCalls({ calls, step }: OpenParts, chunk: Chunk): void {
+function trackCalls(open: OpenParts, chunk: Chunk): void {
+  const { calls, step } = open;
+  if (chunk.type.startsWith('tool-input-')) open.stepCalls = true;
   switch (chunk.type) {
     case 'tool-input-start':
     case 'tool-input-available':
@@ -86,6 +120,7 @@ function trackCalls({ calls, step }: OpenParts, chunk: Chunk): void {
         ...calls.get(chunk.toolCallId),
         toolName: chunk.toolName,
         dynamic: chunk.dynamic,
+        toolMetadata: chunk.toolMetadata ?? calls.get(chunk.toolCallId)?.toolMetadata,
         asked: chunk.type === 'tool-input-available',
       });
       break;

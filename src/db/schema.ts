@@ -106,6 +106,8 @@ export const workflowExecutions = outlast.table(
     errorCode: text('error_code'),
     errorDetail: text('error_detail'),
     cancelReason: text('cancel_reason'),
+    cancelMode: text('cancel_mode').$type<'interrupt' | 'discard'>(),
+    cancelledBy: text('cancelled_by'),
     usage: json('usage').$type<unknown>(),
     firstTokenMs: integer('first_token_ms'),
     activeMs: bigint('active_ms', { mode: 'number' }).notNull().default(0),
@@ -167,6 +169,10 @@ export const workflowExecutions = outlast.table(
         AND (${t.logExpiredAt} IS NOT NULL OR ${t.logRemovedAt} IS NULL)`,
     ),
     check('workflow_executions_worker_check', sql`(${t.status} = 'running') = (${t.workerId} IS NOT NULL)`),
+    check(
+      'workflow_executions_cancel_check',
+      sql`${t.cancelMode} IN ('interrupt', 'discard') AND ${t.status} = 'cancelled' OR ${t.cancelMode} IS NULL`,
+    ),
     check('workflow_executions_error_check', sql`(${t.status} = 'failed') = (${t.errorCode} IS NOT NULL)`),
     check(
       'workflow_executions_suspended_check',
@@ -206,6 +212,16 @@ export const streamChunks = outlast.table(
     check('stream_chunks_position_check', sql`${t.seq} >= 1 AND ${t.n} >= 1`),
   ],
 );
+
+/**
+ * Logs whose executions were deleted: `stream_chunks` knows nothing of them, so this is what their removal goes by.
+ * Written in the transaction that deletes, and gone when the last row of the log is.
+ */
+export const deletedLogs = outlast.table('deleted_logs', {
+  executionNo: bigint('execution_no', { mode: 'number' }).primaryKey(),
+  tenantId: tenantId(),
+  deletedAt: time('deleted_at').notNull().defaultNow(),
+});
 
 /** What an execution was started with; written once, so that a takeover goes on with the same. */
 export const executionInputs = outlast.table('execution_inputs', {

@@ -4,13 +4,14 @@ import type { Transaction } from '../db/database.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
-import type { Dispatch } from './dispatch.ts';
+import type { CancelDeps } from './cancel-execution.ts';
+import { cancelUnfinished } from './cancel-unfinished.ts';
 import { EXECUTION_STATUSES, isFinalStatus } from './status.ts';
 
 const FINAL_STATUSES = EXECUTION_STATUSES.filter(isFinalStatus);
 
 /** What to do when the thread has an execution that is not final. */
-export type OnBusy = 'enqueue' | 'reject';
+export type OnBusy = 'enqueue' | 'reject' | 'interrupt';
 
 export interface NewExecution {
   agentId: string;
@@ -32,16 +33,19 @@ type Thread = typeof threads.$inferSelect;
 
 /**
  * Stores the user's message and an execution that answers it, and sees to it that it is run (E4: what commits
- * here is durable). In a busy thread it waits, as segment 0, until the one before it is final.
+ * here is durable). In a busy thread it waits, as segment 0, until the one before it is final, unless it is to
+ * interrupt: then all that is not final is cancelled with it, in this transaction.
  * @throws Problem thread-busy, message-id-reused
  */
 export async function createExecution(
   tx: Transaction,
-  dispatch: Dispatch,
+  deps: CancelDeps,
   scope: Scope,
   request: NewExecution,
 ): Promise<CreatedExecution> {
   const thread = await lockThread(tx, scope, request.threadId ?? uuidv7());
+  const afterInterrupt =
+    request.onBusy === 'interrupt' ? await interrupt(tx, deps, scope, thread) : () => undefined;
   const activeId = await findUnfinished(tx, thread);
   if (activeId !== undefined && request.onBusy === 'reject') {
     throw new Problem('thread-busy', `Thread ${thread.id} has an execution that is not finished`, {
@@ -67,23 +71,41 @@ export async function createExecution(
     metadata: request.metadata,
   });
   await advanceThread(tx, thread, ordinal, request.agentId);
-  const launch = activeId === undefined ? await dispatch(tx, executionId, 1) : () => undefined;
+  const start = activeId === undefined ? await deps.dispatch(tx, executionId, 1) : () => undefined;
+  const launch = () => {
+    afterInterrupt();
+    start();
+  };
   return { executionId, launch };
+}
+
+const INTERRUPTED = 'A new message came';
+
+async function interrupt(
+  tx: Transaction,
+  deps: CancelDeps,
+  scope: Scope,
+  thread: Thread,
+): Promise<() => void> {
+  const request = { reason: INTERRUPTED, mode: 'interrupt', by: scope.ownerId } as const;
+  return cancelUnfinished(tx, deps, thread.no, request);
 }
 
 /** Takes the thread's row, made if absent: all that adds to or promotes in a thread happens one after another. */
 async function lockThread(tx: Transaction, scope: Scope, id: string): Promise<Thread> {
-  await tx
-    .insert(threads)
-    .values({ ...scope, id })
-    .onConflictDoNothing();
-  const [thread] = await tx
-    .select()
-    .from(threads)
-    .where(and(within(threads, scope), eq(threads.id, id)))
-    .for('no key update');
-  if (thread === undefined) throw new Problem('not-found', `There is no thread ${id}`);
-  return thread;
+  for (;;) {
+    await tx
+      .insert(threads)
+      .values({ ...scope, id })
+      .onConflictDoNothing();
+    const [thread] = await tx
+      .select()
+      .from(threads)
+      .where(and(within(threads, scope), eq(threads.id, id)))
+      .for('no key update');
+    if (thread !== undefined) return thread;
+    // Somebody has deleted it in between.
+  }
 }
 
 /** @internal The thread's oldest execution that is not final; the caller holds the thread's row. */

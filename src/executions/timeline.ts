@@ -1,7 +1,7 @@
 import { asc, eq } from 'drizzle-orm';
 import { z } from 'zod';
-import { type Database, transaction } from '../db/database.ts';
-import { approvals, executionAttempts, executionTurns, toolCalls } from '../db/schema.ts';
+import { type Database, type Transaction, transaction } from '../db/database.ts';
+import { approvals, executionAttempts, executionTurns, toolCalls, workflowExecutions } from '../db/schema.ts';
 import type { Scope } from '../db/scope.ts';
 import { getExecution } from './get-execution.ts';
 import { isFinalStatus } from './status.ts';
@@ -31,10 +31,11 @@ type Approval = typeof approvals.$inferSelect;
 
 /** What happened in an execution, in the order in which it began. @throws Problem not-found */
 export async function readTimeline(db: Database, scope: Scope, id: string): Promise<TimelineEntry[]> {
-  const { execution, attempts, turns, calls, asked } = await transaction(
+  const { execution, cancel, attempts, turns, calls, asked } = await transaction(
     db,
     async (tx) => ({
       execution: await getExecution(tx, scope, id),
+      cancel: await readCancel(tx, id),
       attempts: await tx
         .select()
         .from(executionAttempts)
@@ -52,7 +53,7 @@ export async function readTimeline(db: Database, scope: Scope, id: string): Prom
     ...calls.map((call) => toolEntry(call, asked)),
     ...asked.map(approvalEntry),
     ...suspensionEntries(attempts, execution),
-    ...cancelEntries(execution),
+    ...cancelEntries(execution, cancel),
   ];
   return entries.sort(inOrder);
 }
@@ -170,7 +171,21 @@ function suspensionEntries(attempts: readonly Attempt[], execution: Execution): 
   });
 }
 
-function cancelEntries(execution: Execution): TimelineEntry[] {
+interface Cancel {
+  mode: string | null;
+  by: string | null;
+}
+
+async function readCancel(tx: Transaction, id: string): Promise<Cancel | undefined> {
+  const { cancelMode: mode, cancelledBy: by } = workflowExecutions;
+  const [cancel] = await tx
+    .select({ mode, by })
+    .from(workflowExecutions)
+    .where(eq(workflowExecutions.id, id));
+  return cancel;
+}
+
+function cancelEntries(execution: Execution, cancel: Cancel | undefined): TimelineEntry[] {
   if (execution.status !== 'cancelled' || execution.finishedAt === null) return [];
   return [
     {
@@ -180,7 +195,7 @@ function cancelEntries(execution: Execution): TimelineEntry[] {
       endedAt: execution.finishedAt,
       status: 'completed',
       attempt: execution.attempt,
-      detail: { reason: execution.cancelReason },
+      detail: { reason: execution.cancelReason, mode: cancel?.mode ?? null, by: cancel?.by ?? null },
     },
   ];
 }

@@ -3,6 +3,7 @@ import { describeApi } from './openapi.ts';
 import type { Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { approvalRoutes } from './routes/approvals.ts';
+import { cancelRoutes } from './routes/cancel.ts';
 import { documentationRoutes } from './routes/documentation.ts';
 import { executionLogRoutes } from './routes/execution-log.ts';
 import { executionRoutes } from './routes/executions.ts';
@@ -18,6 +19,7 @@ export function allRoutes({ version }: Pick<HttpDeps, 'version'>): Route[] {
   const routes: Route[] = [
     ...agentRoutes,
     ...startRoutes,
+    ...cancelRoutes,
     ...executionRoutes,
     ...executionLogRoutes,
     ...threadRoutes,

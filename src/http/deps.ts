@@ -7,7 +7,7 @@ import type { LogRow } from '../chunks/row.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../db/database.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
-import type { DiscardSegments } from '../executions/hand-over.ts';
+import type { DiscardSegments, Segment } from '../executions/hand-over.ts';
 import type { Metrics } from '../metrics/create-metrics.ts';
 import type { Notify } from '../notifications/notify.ts';
 
@@ -25,12 +25,14 @@ export interface HttpDeps {
   readonly notify: Notify | undefined;
   /** Tells readers, here and in other processes, of committed rows; without rows, of another change. */
   publish(executionNo: number, rows: readonly LogRow[]): void;
+  /** Ends what this process does for a segment, if it runs it. */
+  abandon(segment: Segment, reason: Error): void;
   /** Each thing that the server depends on: `ok`, or what is wrong with it. */
   readiness(): Promise<Record<string, string>>;
   /** True from the signal to stop on: no new work is taken. */
   isDraining(): boolean;
   readonly logger: Logger;
-  readonly metrics: Pick<Metrics, 'contentType' | 'scrape'>;
+  readonly metrics: Pick<Metrics, 'contentType' | 'scrape' | 'executions'>;
   readonly version: { readonly version: string; readonly node: string; readonly applicationVersion: string };
   /** Milliseconds without a row after which a stream sends a sign of life. Default: 10000. */
   readonly keepAliveMs?: number;

@@ -4,7 +4,7 @@ import { hasOnlyPlainText, isPlainText } from './json-content.ts';
 
 const METADATA_BYTES = 16 * 1024;
 const METADATA_KEY = 64;
-const ON_BUSY = ['enqueue', 'reject'] as const;
+const ON_BUSY = ['enqueue', 'reject', 'interrupt'] as const;
 
 const textPart = z.strictObject({
   type: z.literal('text'),
@@ -76,7 +76,10 @@ export const newExecutionSchema = z
     onBusy: z
       .enum(ON_BUSY, { error: `must be one of ${ON_BUSY.join(', ')}` })
       .optional()
-      .meta({ description: 'What to do when the thread has an unfinished execution. Default: enqueue.' }),
+      .meta({
+        description:
+          'When the thread has unfinished executions: run after them, refuse, or cancel them. Default: enqueue.',
+      }),
   })
   .meta({ id: 'NewExecution' });
 

@@ -55,7 +55,7 @@ async function parseCall(
   const params = parseParams(route, req);
   const query = parseInput(route.query, readQuery(searchOf(req)), 'bad-query');
   const headers = parseInput(route.headers, req.headers, 'bad-header');
-  if (req.method === 'POST' && deps.isDraining()) {
+  if (route.method !== 'get' && deps.isDraining()) {
     throw new Problem('draining', 'The server is shutting down', { headers: { 'retry-after': '1' } });
   }
   const body = route.body && parseInput(route.body, await readBody(req, res), 'validation-failed');

@@ -43,7 +43,7 @@ export function describeApi(routes: readonly Route[], version: string): object {
 export function problemsOf(route: Route): ProblemCode[] {
   const codes: ProblemCode[] = [...EVERYWHERE, ...route.problems];
   if (Object.keys(route.params.shape).length > 0) codes.push('not-found');
-  if (route.method === 'post') codes.push('draining');
+  if (route.method !== 'get') codes.push('draining');
   if (route.body !== undefined) codes.push(...WITH_BODY);
   if ('idempotency-key' in route.headers.shape) codes.push(...WITH_KEY);
   return [...new Set(codes)];

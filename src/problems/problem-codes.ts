@@ -14,6 +14,7 @@ export const PROBLEM_CODES = {
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
   'already-decided': { status: 409, title: 'The approval is decided' },
   'approval-expired': { status: 409, title: 'The time to decide is over' },
+  'execution-finished': { status: 409, title: 'The execution is finished' },
   'idempotency-in-flight': { status: 409, title: 'The first request with this key is still being answered' },
   'idempotency-key-reused': { status: 409, title: 'The key was used for another request' },
   'input-changed': { status: 409, title: 'The input is not the one that was looked at' },

@@ -5,6 +5,7 @@ import { pause } from '../pause.ts';
 import { expireLogs } from './expire-logs.ts';
 import { inBatches } from './in-batches.ts';
 import { packLogs } from './pack-logs.ts';
+import { removeDeletedLogs } from './remove-deleted-logs.ts';
 import { removeExpiredLogs } from './remove-expired-logs.ts';
 import { removeIdempotencyKeys } from './remove-idempotency-keys.ts';
 import { removeNotifications } from './remove-notifications.ts';
@@ -93,6 +94,7 @@ export class Maintenance {
     return [
       { name: 'expire-logs', batches: expireLogs(db, chunkRetentionDays) },
       { name: 'remove-expired-logs', batches: removeExpiredLogs({ db, logger }) },
+      { name: 'remove-deleted-logs', batches: removeDeletedLogs({ db, logger }) },
       { name: 'pack-logs', batches: packLogs({ db, logger, packAfterMs }) },
       {
         name: 'remove-ended-segments',

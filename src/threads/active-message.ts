@@ -41,14 +41,6 @@ export async function findNewest(tx: Transaction, threadNo: number): Promise<New
   return last;
 }
 
-/** The whole log inside a transaction's snapshot. */
-export async function readLogInSnapshot(tx: Transaction, executionNo: number): Promise<LogRow[]> {
-  const { rows } = await tx.execute<LogRow & Record<string, unknown>>(sql`
-    SELECT seq, n, attempt, turn, chunks FROM outlast.stream_chunks
-    WHERE execution_no = ${executionNo} ORDER BY seq`);
-  return rows;
-}
-
 /** The message that an execution has written so far. */
 export async function foldActive(newest: Newest, log: readonly LogRow[]): Promise<Message> {
   const chunks = linesAfter(log, 0).map((line) => JSON.parse(line.chunk) as Chunk);

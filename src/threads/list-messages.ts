@@ -1,10 +1,11 @@
 import { and, asc, desc, eq, gt, lt } from 'drizzle-orm';
+import { readAllRows } from '../chunks/read-rows.ts';
 import type { LogRow } from '../chunks/row.ts';
 import { type Database, type Transaction, transaction } from '../db/database.ts';
-import { messages, threads } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
-import { findNewest, foldActive, type Newest, readLogInSnapshot } from './active-message.ts';
-import { threadNotFound } from './get-thread.ts';
+import { messages } from '../db/schema.ts';
+import type { Scope } from '../db/scope.ts';
+import { findNewest, foldActive, type Newest } from './active-message.ts';
+import { findThreadNo } from './find-thread-no.ts';
 import { type Message, toMessage } from './message-view.ts';
 
 export interface MessageQuery {
@@ -101,16 +102,7 @@ async function takeSnapshot(
 async function readActive(tx: Transaction, threadNo: number): Promise<Pick<Snapshot, 'newest' | 'log'>> {
   const newest = await findNewest(tx, threadNo);
   const isActive = newest !== undefined && !newest.final;
-  return { newest, log: isActive ? await readLogInSnapshot(tx, newest.executionNo) : [] };
-}
-
-async function findThreadNo(tx: Transaction, scope: Scope, id: string): Promise<number> {
-  const [thread] = await tx
-    .select({ no: threads.no })
-    .from(threads)
-    .where(and(within(threads, scope), eq(threads.id, id)));
-  if (thread === undefined) throw threadNotFound(id);
-  return thread.no;
+  return { newest, log: isActive ? await readAllRows(tx, newest.executionNo) : [] };
 }
 
 /** The active message with its place in the thread, if it is on this page or after it. */

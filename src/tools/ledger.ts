@@ -21,6 +21,30 @@ export const UNKNOWN_OUTCOME = Object.freeze({
   text: 'outcome-unknown: it is not known whether this call took effect, and it was not made again',
 });
 
+/** A call that was never made, because its execution ended first. */
+export const NOT_CALLED = Object.freeze({
+  status: 'failed' as const,
+  code: 'not-called',
+  text: 'The execution ended before this call was made',
+});
+
+/** The code of calls that a cancel cut short: the model is told that they were cancelled, not that they failed. */
+export const CANCELLED = 'cancelled';
+
+/** A call that a cancel came before. */
+export const CANCELLED_CALL = Object.freeze({
+  status: 'failed' as const,
+  code: CANCELLED,
+  text: 'Cancelled before this call was made',
+});
+
+/** A call that a cancel came upon: its tool was told to stop, and may have done its work by then. */
+export const CANCELLED_OUTCOME = Object.freeze({
+  status: 'unknown' as const,
+  code: CANCELLED,
+  text: 'Cancelled while this call was made: it is not known whether it took effect',
+});
+
 export async function findCall(db: Executor, executionId: string, toolCallId: string): Promise<ToolCallRow> {
   const [row] = await db
     .select()

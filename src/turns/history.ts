@@ -3,10 +3,12 @@ import { and, asc, eq, lt } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
 import { messages } from '../db/schema.ts';
 import { readAnswer } from './answer.ts';
+import { unfinishedTurn } from './unfinished-turn.ts';
 
 /**
  * What the model is told: the thread up to (not including) a position, then the answer so far. Answers come as the
- * model gave them, so that prompt caches and signed reasoning stay valid; a partial one is rebuilt from its parts.
+ * model gave them, so that prompt caches and signed reasoning stay valid; of a partial one, the turn that did not come
+ * to its end is rebuilt from its parts.
  */
 export async function readHistory(
   db: Executor,
@@ -20,18 +22,25 @@ export async function readHistory(
     .orderBy(asc(messages.position));
   const history: ModelMessage[] = [];
   for (const message of stored) {
-    const isWhole = message.role === 'assistant' && message.status === 'complete';
-    const known = isWhole ? await readAnswer(db, message.executionId) : [];
-    history.push(...(known.length > 0 ? known : await fromParts(message)));
+    const parts = message.parts as UIMessage['parts'];
+    history.push(...(message.role === 'user' ? await fromUser(parts) : await fromAnswer(db, message, parts)));
   }
-  return { history, answer: await readAnswer(db, execution.id) };
+  return { history, answer: (await readAnswer(db, execution.id)).messages };
 }
 
-async function fromParts(message: { role: 'user' | 'assistant'; parts: unknown[] }): Promise<ModelMessage[]> {
-  const parts = message.parts as UIMessage['parts'];
-  const converted = await convertToModelMessages([{ role: message.role, parts }], {
-    ignoreIncompleteToolCalls: true,
-  });
-  // Providers refuse a message without content, which an answer that was cut at once would be.
+async function fromUser(parts: UIMessage['parts']): Promise<ModelMessage[]> {
+  const converted = await convertToModelMessages([{ role: 'user', parts }]);
+  // Providers refuse a message without content.
   return converted.filter((item) => item.content.length > 0);
+}
+
+async function fromAnswer(
+  db: Executor,
+  { executionId, status }: { executionId: string; status: 'complete' | 'partial' },
+  parts: UIMessage['parts'],
+): Promise<ModelMessage[]> {
+  const { messages: known, turns } = await readAnswer(db, executionId);
+  // Of a whole answer there is nothing but its turns; without any it was not made by a model of ours.
+  if (status === 'complete' && turns > 0) return known;
+  return [...known, ...(await unfinishedTurn(parts, turns))];
 }

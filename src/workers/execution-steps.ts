@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { ExecutionSteps, Next, Outcome, SegmentRef } from '../../workflows/steps.ts';
 import type { AgentCatalog } from '../agents/load-agents.ts';
@@ -106,7 +107,7 @@ async function guarded<T>(
     held.owned.signal.throwIfAborted();
     return await work(held);
   } catch (error) {
-    if (isLoss(error, held.owned)) return STOP;
+    if (isLoss(error, held.owned) || (await isSuperseded(deps.db, held.owned))) return STOP;
     deps.logger.error({ ...ref, attempt: held.owned.claimed.attempt, err: error }, 'execution.step-failed');
     return internalError();
   } finally {
@@ -137,7 +138,7 @@ async function finish(deps: StepDeps, ref: SegmentRef, outcome: Outcome): Promis
     countOutcome(deps.metrics, outcome.status);
     logOutcome(deps.logger, ref, outcome);
   } catch (error) {
-    if (isLoss(error, owned)) return;
+    if (isLoss(error, owned) || (await isSuperseded(deps.db, owned))) return;
     deps.logger.error({ ...ref, attempt: owned.claimed.attempt, err: error }, 'execution.finish-failed');
     await failPlainly(deps, owned, deps.closing).then(
       () => countOutcome(deps.metrics, 'failed'),
@@ -167,6 +168,17 @@ function isLoss(error: unknown, owned: OwnedExecution): boolean {
   return (
     error instanceof OwnershipLost || (owned.signal.aborted && owned.signal.reason instanceof OwnershipLost)
   );
+}
+
+/** What a step looked for may be missing because it was deleted: that is no fault. */
+async function isSuperseded(db: Database, { claimed: { id, attempt } }: OwnedExecution): Promise<boolean> {
+  try {
+    const { rowCount } = await db.orm.execute(sql`
+      SELECT 1 FROM outlast.workflow_executions WHERE id = ${id} AND attempt = ${attempt}`);
+    return rowCount === 0;
+  } catch {
+    return false;
+  }
 }
 
 function planOf(held: Held) {

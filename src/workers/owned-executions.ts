@@ -1,11 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Segment } from '../executions/hand-over.ts';
 import type { OwnedExecution } from '../executions/owned-execution.ts';
+import { OwnershipLost } from '../executions/ownership.ts';
 import type { ExecutionPlan } from '../executions/prepare-execution.ts';
 
 /** An execution of this process with what its segment works with. */
 export interface Held {
   readonly owned: OwnedExecution;
   plan?: ExecutionPlan | undefined;
+}
+
+/** An execution under the attempt by which a process has it. */
+export interface HeldAttempt {
+  readonly executionNo: number;
+  readonly attempt: number;
 }
 
 /** The executions that this process runs, by segment: the next one may come before the last has left. */
@@ -42,6 +50,35 @@ export class OwnedExecutions {
     this.#held.delete(keyOf(executionId, segment));
     held.owned.release();
     return true;
+  }
+
+  /** Ends the work for a segment, if it is held: somebody else has ended or taken the execution. */
+  abandon({ executionId, segment }: Segment, reason: Error): void {
+    this.get(executionId, segment)?.owned.lose(reason);
+  }
+
+  /** Whether this process works on an execution. */
+  holds(executionNo: number): boolean {
+    return this.#live().some(({ claimed }) => claimed.no === executionNo);
+  }
+
+  /** The attempts that this process believes are the current ones. */
+  attempts(): HeldAttempt[] {
+    return this.#live().map(({ claimed: { no, attempt } }) => ({ executionNo: no, attempt }));
+  }
+
+  /** Ends the work for attempts that turned out not to be the current ones. */
+  loseSuperseded(superseded: readonly HeldAttempt[]): void {
+    for (const { executionNo, attempt } of superseded) {
+      const owned = this.#live().find(
+        ({ claimed }) => claimed.no === executionNo && claimed.attempt === attempt,
+      );
+      owned?.lose(new OwnershipLost('The execution was cancelled, deleted or taken over'));
+    }
+  }
+
+  #live(): OwnedExecution[] {
+    return [...this.#held.values()].flatMap(({ owned }) => (owned.signal.aborted ? [] : [owned]));
   }
 
   /** Ends all work at once: the lease is lost, or the process ends. */

@@ -42,7 +42,7 @@ async function typesOf(owned: OwnedExecution): Promise<string[]> {
 
 /** What the model is told of the calls. */
 async function resultsOf(owned: OwnedExecution): Promise<unknown[]> {
-  const answer = await readAnswer(db.orm, owned.claimed.id);
+  const { messages: answer } = await readAnswer(db.orm, owned.claimed.id);
   return answer.flatMap((message) =>
     message.role === 'tool' ? message.content.map((part) => ('output' in part ? part.output : part)) : [],
   );

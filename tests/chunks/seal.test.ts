@@ -17,8 +17,8 @@ function openPartsOf(message: UIMessage): unknown[] {
 }
 
 async function seal(log: Chunk[]): Promise<UIMessage> {
-  const sealed = [...log, ...sealingChunks(log, 'cut off'), { type: 'finish' } as Chunk];
-  expect(sealingChunks(sealed, 'again')).toEqual([]);
+  const sealed = [...log, ...sealingChunks(log, { text: 'cut off' }), { type: 'finish' } as Chunk];
+  expect(sealingChunks(sealed, { text: 'again' })).toEqual([]);
   return foldChunks(sealed, 'm1');
 }
 
@@ -44,7 +44,7 @@ describe('sealing', () => {
       { type: 'text-end', id: 'a' },
       { type: 'finish-step' },
     ];
-    expect(sealingChunks(log, 'why')).toEqual([]);
+    expect(sealingChunks(log, { text: 'why' })).toEqual([]);
   });
 
   test('closes parts in the order in which they were opened, and the step last', () => {
@@ -55,7 +55,7 @@ describe('sealing', () => {
       { type: 'tool-input-start', toolCallId: 'c1', toolName: 'look' },
       { type: 'tool-input-available', toolCallId: 'c2', toolName: 'look', input: {} },
     ];
-    expect(sealingChunks(log, 'why')).toEqual([
+    expect(sealingChunks(log, { text: 'why' })).toEqual([
       { type: 'reasoning-end', id: 'r' },
       { type: 'text-end', id: 't' },
       { type: 'tool-input-error', toolCallId: 'c1', toolName: 'look', input: {}, errorText: 'why' },
@@ -71,7 +71,7 @@ describe('sealing', () => {
       { type: 'tool-input-available', toolCallId: 'c', toolName: 'look', input: {} },
       { type: 'reset-step' },
     ];
-    expect(sealingChunks(log, 'why')).toEqual([{ type: 'finish-step' }]);
+    expect(sealingChunks(log, { text: 'why' })).toEqual([{ type: 'finish-step' }]);
   });
 
   test('a question that nobody answered is denied, for an error without a granted approval is no valid part', () => {
@@ -81,7 +81,7 @@ describe('sealing', () => {
       { type: 'tool-approval-request', approvalId: 'q', toolCallId: 'c' },
       { type: 'finish-step' },
     ];
-    expect(sealingChunks(log, 'why')).toEqual([
+    expect(sealingChunks(log, { text: 'why' })).toEqual([
       { type: 'tool-approval-response', approvalId: 'q', approved: false, reason: 'why' },
       { type: 'tool-output-denied', toolCallId: 'c' },
     ]);

@@ -45,9 +45,9 @@ const TABLE: Row[] = [
     'validation-failed',
   ],
   [
-    'an onBusy that is not there yet',
+    'an onBusy that there is not',
     '/executions',
-    post({ input: 'x', onBusy: 'interrupt' }),
+    post({ input: 'x', onBusy: 'wait' }),
     422,
     'validation-failed',
   ],
@@ -301,12 +301,12 @@ describe('bad input', () => {
   });
 
   test('names every fault of a body by its place', async () => {
-    const body = { input: userMessage({ type: 'text' }), threadId: 'a b', 'x/y': 1, onBusy: 'interrupt' };
+    const body = { input: userMessage({ type: 'text' }), threadId: 'a b', 'x/y': 1, onBusy: 'wait' };
     const problem = (await ask(server.url, '/executions', { body })).json();
     expect(problem['errors']).toEqual([
       { pointer: '/threadId', message: expect.any(String) },
       { pointer: '/input/parts/0/text', message: 'is required' },
-      { pointer: '/onBusy', message: 'must be one of enqueue, reject' },
+      { pointer: '/onBusy', message: 'must be one of enqueue, reject, interrupt' },
       { pointer: '/x~1y', message: 'is not known' },
     ]);
     expect(problem['instance']).toBe('/executions');

@@ -49,6 +49,7 @@ export async function serveAlone(overrides: Partial<HttpDeps> = {}): Promise<Tes
     discard: async () => undefined,
     notify: undefined,
     publish: (executionNo, rows) => recentRows.publish(executionNo, rows),
+    abandon: () => undefined,
     readiness: async () => ({ database: 'ok' }),
     isDraining: () => false,
     logger,

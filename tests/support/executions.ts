@@ -5,6 +5,7 @@ import { RecentRows } from '../../src/chunks/recent-rows.ts';
 import { type Database, transaction } from '../../src/db/database.ts';
 import { workers, workflowExecutions } from '../../src/db/schema.ts';
 import { OPEN_SCOPE } from '../../src/db/scope.ts';
+import type { CancelDeps } from '../../src/executions/cancel-execution.ts';
 import { type ClaimedExecution, claimExecution } from '../../src/executions/claim-execution.ts';
 import { createExecution, type NewExecution } from '../../src/executions/create-execution.ts';
 import type { Dispatch } from '../../src/executions/dispatch.ts';
@@ -28,6 +29,19 @@ export function recordDispatch(): RecordedDispatch {
   return { dispatch, dispatched, launched };
 }
 
+/** What a cancel is given, with nothing behind it. */
+export function cancelDeps(overrides: Partial<CancelDeps> = {}): CancelDeps {
+  return {
+    dispatch: recordDispatch().dispatch,
+    discard: async () => undefined,
+    publish: () => undefined,
+    abandon: () => undefined,
+    logger: silentLog,
+    metrics: { executions: { finished: () => undefined, attemptEnded: () => undefined } },
+    ...overrides,
+  };
+}
+
 /** A worker's lease row; its process need not exist. */
 export async function insertWorker(
   db: Database,
@@ -47,7 +61,7 @@ export async function createIn(
   request: Partial<NewExecution> = {},
 ): Promise<string> {
   const created = await transaction(db, (tx) =>
-    createExecution(tx, dispatch, OPEN_SCOPE, {
+    createExecution(tx, cancelDeps({ dispatch }), OPEN_SCOPE, {
       agentId: 'assistant',
       threadId,
       message: { parts: [{ type: 'text', text: 'hello' }] },

@@ -99,7 +99,8 @@ function contentOf([output = '', ...remarks]: string[]): JSONValue {
   }
 }
 
-/** A call that a cancel cut short has an error for its result, with this value or its JSON. */
+/** A call that a cancel cut short has an error for its result that says so, as an object or its JSON. */
 function isCancelled(value: JSONValue): boolean {
-  return JSON.stringify(value) === '{"cancelled":true}' || value === '{"cancelled":true}';
+  if (value === '{"cancelled":true}') return true;
+  return typeof value === 'object' && value !== null && 'cancelled' in value && value['cancelled'] === true;
 }

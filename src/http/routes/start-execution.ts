@@ -53,7 +53,7 @@ const startExecution = route({
         ofThread: body.threadId === undefined ? undefined : await lastAgentOf(tx, scope, body.threadId),
         fallback: deps.config.OUTLAST_DEFAULT_AGENT,
       });
-      const created = await createExecution(tx, deps.dispatch, scope, {
+      const created = await createExecution(tx, deps, scope, {
         agentId: agent.id,
         threadId: body.threadId,
         message: toUserMessage(body.input),
