@@ -48,12 +48,14 @@ export function sealingChunks(chunks: readonly Chunk[], reason: SealReason): Chu
 }
 
 /**
- * An empty step, if the last one has tool calls: where all calls of the last step are settled, a stock client that
- * sends by itself takes it that the model has yet to be told, and asks for an answer again and again. For a log that
- * ends with `abort`, which such a client takes for a success.
+ * What comes before an `abort`, which stock clients take for a success: the message says of itself what the thread's
+ * list says of it. If all calls of the last step are settled, a client that sends by itself takes it that the model
+ * has yet to be told, and asks for an answer again and again; an empty step after them ends that. Clients see a step
+ * only with something that comes after its start, for which the metadata does.
  */
-export function partingStep(chunks: readonly Chunk[]): Chunk[] {
-  return openParts(chunks).stepCalls ? [{ type: 'start-step' }, { type: 'finish-step' }] : [];
+export function partingChunks(chunks: readonly Chunk[]): Chunk[] {
+  const status: Chunk = { type: 'message-metadata', messageMetadata: { status: 'partial' } };
+  return openParts(chunks).stepCalls ? [{ type: 'start-step' }, status, { type: 'finish-step' }] : [status];
 }
 
 function sealCall(toolCallId: string, call: OpenCall, step: number, { text, mark }: SealReason): Chunk[] {

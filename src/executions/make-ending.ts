@@ -1,7 +1,7 @@
 import type { UIMessage } from 'ai';
 import type { Chunk } from '../chunks/chunk.ts';
 import { foldChunks } from '../chunks/fold.ts';
-import { partingStep, type SealReason, sealingChunks } from '../chunks/seal.ts';
+import { partingChunks, type SealReason, sealingChunks } from '../chunks/seal.ts';
 
 /** How a log ends, and the message that it then folds to. */
 export interface Ending {
@@ -19,7 +19,7 @@ export async function makeEnding(
   end: { final: Chunk; reason: SealReason },
 ): Promise<Ending> {
   const sealed = sealingChunks(log, end.reason);
-  const parting = end.final.type === 'abort' ? partingStep(log) : [];
+  const parting = end.final.type === 'abort' ? partingChunks(log) : [];
   const chunks = [...sealed, ...parting, end.final];
   return { chunks, message: await foldChunks([...log, ...chunks], messageId) };
 }

@@ -104,7 +104,7 @@ describe('a cancel of', () => {
     expect(record.log.at(-1)?.chunk).toEqual({ type: 'abort', reason: 'enough' });
     expect(record.attempts).toMatchObject([{ endReason: 'cancelled' }]);
     expect(published.flat().flatMap(({ chunks }) => chunks.split('\n'))).toEqual(
-      record.log.slice(-3).map(({ bytes }) => bytes),
+      record.log.slice(-4).map(({ bytes }) => bytes),
     );
     expect(abandoned).toEqual([`${id}:1 The execution was cancelled: enough`]);
   });
@@ -143,7 +143,7 @@ describe('a cancel of', () => {
       },
     );
     const record = await soundRecord(id);
-    expect(record.log.map(({ chunk }) => chunk.type)).toEqual(['start', 'abort']);
+    expect(record.log.map(({ chunk }) => chunk.type)).toEqual(['start', 'message-metadata', 'abort']);
     expect(record.message).toEqual({ status: 'partial', parts: [] });
     expect(discarded).toEqual([{ executionId: id, segment: 1 }]);
     expect(await claimExecution(db, await insertWorker(db), id, 1)).toBeUndefined();
