@@ -1,6 +1,6 @@
 import { type Database, type Transaction, transaction } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
-import { holdExecution, OwnershipLost } from '../executions/ownership.ts';
+import { holdExecution, noLongerOwned, OwnershipLost } from '../executions/ownership.ts';
 import { type Chunk, serializeChunk } from './chunk.ts';
 import { insertInTransaction, type LogOwner } from './insert-rows.ts';
 import { INBOX } from './log-hints.ts';
@@ -174,7 +174,7 @@ export class ExecutionLog {
   refused(): void {
     // Given up already, it has nothing in flight that could be refused.
     if (this.#failure === undefined) this.#writer.refused();
-    this.fail(new OwnershipLost(`Execution ${this.owner.executionId} has a newer owner`));
+    this.fail(noLongerOwned(this.owner.executionId));
   }
 
   /** @internal Whether the flight went in although its outcome was not heard. */

@@ -6,6 +6,11 @@ export class OwnershipLost extends Error {
   override readonly name = 'OwnershipLost';
 }
 
+/** What whoever ran an execution is told when its attempt is not the current one any more. */
+export function noLongerOwned(executionId: string): OwnershipLost {
+  return new OwnershipLost(`Execution ${executionId} was cancelled, deleted or taken over`);
+}
+
 /**
  * The first statement of every transaction that writes for a running execution (L4): locks its row, so that a
  * claim, takeover or cancel comes wholly before or wholly after.
@@ -16,6 +21,5 @@ export async function holdExecution(tx: Transaction, executionId: string, attemp
     SELECT 1 FROM outlast.workflow_executions
     WHERE id = ${executionId} AND attempt = ${attempt} AND status = 'running'
     FOR NO KEY UPDATE`);
-  if (rowCount !== 1)
-    throw new OwnershipLost(`Execution ${executionId} is no longer run by attempt ${attempt}`);
+  if (rowCount !== 1) throw noLongerOwned(executionId);
 }

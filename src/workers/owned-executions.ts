@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Segment } from '../executions/hand-over.ts';
 import type { OwnedExecution } from '../executions/owned-execution.ts';
-import { OwnershipLost } from '../executions/ownership.ts';
+import { noLongerOwned } from '../executions/ownership.ts';
 import type { ExecutionPlan } from '../executions/prepare-execution.ts';
 
 /** An execution of this process with what its segment works with. */
@@ -73,7 +73,7 @@ export class OwnedExecutions {
       const owned = this.#live().find(
         ({ claimed }) => claimed.no === executionNo && claimed.attempt === attempt,
       );
-      owned?.lose(new OwnershipLost('The execution was cancelled, deleted or taken over'));
+      owned?.lose(noLongerOwned(owned.claimed.id));
     }
   }
 

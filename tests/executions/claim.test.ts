@@ -137,7 +137,7 @@ describe('a hand-over', () => {
       workerId: null,
     });
     owned.log.append(0, { type: 'start' }).catch(() => undefined);
-    await expect(owned.log.drained()).rejects.toThrow('newer owner');
+    await expect(owned.log.drained()).rejects.toThrow('cancelled, deleted or taken over');
     expect(owned.signal.aborted).toBe(true);
     const [attempt] = await db.orm
       .select()
