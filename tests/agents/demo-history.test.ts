@@ -44,6 +44,7 @@ describe('after the last turn', () => {
       { type: 'execution-denied' },
       { type: 'error-json', value: { cancelled: true } },
       json({ cancelled: true }),
+      { type: 'error-json', value: { cancelled: true, note: 'It was running' } },
     ];
     const script = outputs.map(() => 'call add {"a": 1}').join('\n');
     const history: ModelMessage[] = [{ role: 'user', content: `${script}\n---\ncall other {}` }];
@@ -51,7 +52,7 @@ describe('after the last turn', () => {
     await nextTurn(history, [json('last')]);
     expect(await nextTurn(history, [])).toBe(
       'done: ["plain",{"z":1,"a":[null]},{"error":"broke"},{"error":{"code":7}},{"denied":"too much"},' +
-        '{"denied":null},{"cancelled":true},{"cancelled":true},"last"]',
+        '{"denied":null},{"cancelled":true},{"cancelled":true},{"cancelled":true},"last"]',
     );
   });
 

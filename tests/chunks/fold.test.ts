@@ -52,6 +52,39 @@ describe('folding', () => {
     ]);
   });
 
+  test('shows a step without anything in it once something comes after, as a stock client does', async () => {
+    const empty: Chunk[] = [{ type: 'start-step' }, { type: 'finish-step' }];
+    const said: Chunk[] = [
+      { type: 'text-start', id: 'a' },
+      { type: 'text-end', id: 'a' },
+    ];
+    const log: Chunk[] = [
+      { type: 'start', messageId: 'm1' },
+      ...empty,
+      { type: 'start-step' },
+      ...said,
+      ...empty,
+    ];
+    const message = await foldChunks(log, 'm1');
+    expect(message.parts.map(({ type }) => type)).toEqual(['step-start', 'step-start', 'text']);
+    expect({ ...(await foldOneByOne(log)), id: 'm1' }).toEqual(message);
+  });
+
+  test('takes what refers to an earlier step for what it is', async () => {
+    const log: Chunk[] = [
+      { type: 'start', messageId: 'm1' },
+      { type: 'start-step' },
+      { type: 'tool-input-available', toolCallId: 'c', toolName: 'look', input: {} },
+      { type: 'data-progress', id: 'p', data: 1 },
+      { type: 'start-step' },
+      { type: 'tool-output-available', toolCallId: 'c', output: 1 },
+      { type: 'data-progress', id: 'p', data: 2 },
+    ];
+    expect({ ...(await foldOneByOne(log)), id: 'm1' }).toEqual(await foldChunks(log, 'm1'));
+    const withoutData = log.filter(({ type }) => type !== 'data-progress');
+    expect({ ...(await foldOneByOne(withoutData)), id: 'm1' }).toEqual(await foldChunks(withoutData, 'm1'));
+  });
+
   test('says so when the chunks are no log', async () => {
     const log: Chunk[] = [{ type: 'text-delta', id: 'never-begun', delta: 'x' }];
     await expect(foldChunks(log, 'm1')).rejects.toThrow('The log of message m1 does not fold');

@@ -60,7 +60,7 @@ describe('at a random moment', () => {
     expect([...winners].toSorted()).toEqual(['cancelled', 'completed']);
     await waitForIdle(cluster.owner);
     expectNoErrors(cluster.owner);
-  });
+  }, 120_000);
 
   test('messages that interrupt each other: the last one is answered', async () => {
     const threadId = randomUUID();
