@@ -50,8 +50,7 @@ export async function* readLog(
     // for every reader and flush; news or the poll will say when there is more.
     let mayAskTable = true;
     let pageBytes = PAGE_BYTES;
-    // News without rows: the status has changed, or the whole execution is gone.
-    let isInVain = false;
+    let isQuiet = false;
     for (let cursor = after; !signal.aborted; ) {
       const recent = follower.recent(cursor);
       const runs =
@@ -61,17 +60,18 @@ export async function* readLog(
       if (runs === undefined) continue;
       if (runs.length === 0) {
         if (mayAskTable) {
+          // What has changed may be that the whole execution is gone; and whoever hears nothing for long may wait for
+          // rows that were removed.
+          const mayBeGone = isQuiet || follower.hasChange;
           follower.caughtUp(cursor);
-          if (isInVain && (await isGone(db, executionNo))) throw new LogGone('The log was removed');
+          if (mayBeGone && (await isGone(db, executionNo))) throw new LogGone('The log was removed');
           if ((await isEnough?.(cursor)) === true) return;
         }
-        // A reader that hears nothing for long may wait for rows that were removed, too.
-        await follower.news(pollMs);
-        isInVain = true;
+        isQuiet = !(await follower.news(pollMs));
         mayAskTable = true;
         continue;
       }
-      isInVain = false;
+      isQuiet = false;
       mayAskTable = recent.length === 0;
       const stretch = new LogStretch(runs, cursor, recent.length > 0 && follower.isShared);
       cursor = stretch.lastSeq;

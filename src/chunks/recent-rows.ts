@@ -14,6 +14,8 @@ export interface Follower {
   news(ms: number): Promise<boolean>;
   /** The table was looked at and has nothing after `cursor`: what comes next is news, by whichever process. */
   caughtUp(cursor: number): void;
+  /** Whether something other than rows was new since the table was looked at the last time. */
+  readonly hasChange: boolean;
   /** Whether others follow the same execution in this process. */
   readonly isShared: boolean;
   close(): void;
@@ -132,6 +134,9 @@ export class RecentRows {
         return rows;
       },
       news: (ms) => reader.news(ms),
+      get hasChange() {
+        return reader.hasChange;
+      },
       get isShared() {
         return followed.readers.size > 1;
       },

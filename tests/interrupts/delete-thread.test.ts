@@ -115,11 +115,12 @@ describe('a thread that is deleted at another process than the one that answers 
     const statuses = (await Promise.all(requests)).map(({ status }) => status);
     expect(statuses.filter((status) => ![202, 204, 404].includes(status))).toEqual([]);
     await waitForIdle(cluster.owner);
+    let left: unknown[] = [];
     const isSettled = async () => {
-      const { data } = (await ask(cluster.other.url, `/executions?threadId=${threadId}`)).json();
-      return data.every(({ status }) => status === 'completed');
+      left = (await ask(cluster.other.url, `/executions?threadId=${threadId}`)).json().data;
+      return left.every((each) => (each as { status: string }).status === 'completed');
     };
-    await waitFor(isSettled, { describe: 'those that are left to be over' });
+    await waitFor(isSettled, { describe: () => `${JSON.stringify(left)}\n${cluster.owner.log()}` });
     await remove(cluster.other.url, threadId);
     expect(await tablesWithRows(cluster.owner.databaseUrl)).toEqual([]);
     expectNoErrors(cluster.owner);
