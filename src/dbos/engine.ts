@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
 import { sql } from 'drizzle-orm';
 import pg from 'pg';
@@ -87,6 +88,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   let ending: Promise<void> | undefined;
   /** Segments that are on their way to a slot: each has one as good as taken. */
   let starting = 0;
+  // The end of an execution starts the next one of its thread from within a step, where DBOS starts no workflow.
+  const outside = AsyncLocalStorage.snapshot();
   configure(options, pool);
   return {
     runStep: (name, step) => DBOS.runStep(step, { name }),
@@ -96,7 +99,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       if (workflow !== undefined && options.freeSlots() > starting && (await isQueueEmpty(tx))) {
         return () => {
           starting += 1;
-          void start(options.logger, workflow, executionId, segment).then(() => {
+          void outside(() => start(options.logger, workflow, executionId, segment)).then(() => {
             starting -= 1;
           });
         };
