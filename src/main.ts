@@ -31,6 +31,8 @@ import { recordNotification } from './notifications/record-notification.ts';
 import { RETRY_SCHEDULE } from './notifications/retry-schedule.ts';
 import { createOutbound } from './outbound/request.ts';
 import { Maintenance } from './retention/maintenance.ts';
+import { ThreadNews } from './threads/thread-news.ts';
+import { ThreadWatch } from './threads/thread-watch.ts';
 import { createExecutionSteps } from './workers/execution-steps.ts';
 import { OwnedExecutions } from './workers/owned-executions.ts';
 import { ownPlace, type ProcessPlace } from './workers/process-place.ts';
@@ -81,30 +83,25 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
   metrics.observeReaders({ readers: () => recentRows.readers, greatestLag: () => recentRows.greatestLag });
   const approvalWatch = new ApprovalWatch({ db, logger });
   closers.push(() => approvalWatch.stop());
+  const hints = new LogHints(db, logger, metrics.hints);
+  const threadNews = new ThreadNews(hints);
   let lookAfter = (_executionNo: number) => {};
   const watch = new LogWatch({
     db,
     databaseUrl: url,
     recentRows,
     inbox: approvalWatch,
+    threads: new ThreadWatch(db, threadNews, logger),
     logger,
     metrics: metrics.watch,
     onChanged: (executionNo) => lookAfter(executionNo),
   });
   watch.start();
   closers.push(() => watch.stop());
-  const parts = await startWorker({ config, logger, metrics, db, recentRows, agents, models, url, closers });
+  const shared = { metrics, db, recentRows, threadNews, agents, models };
+  const parts = await startWorker({ ...shared, hints, config, logger, url, closers });
   lookAfter = parts.lookAfter;
-  const http = await serve(config, logger, {
-    metrics,
-    db,
-    recentRows,
-    approvalWatch,
-    watch,
-    agents,
-    models,
-    ...parts,
-  });
+  const http = await serve(config, logger, { ...shared, approvalWatch, watch, ...parts });
   metrics.observeHttp({ openStreams: () => http.openStreams });
   closers.push(() => http.close());
   let stopping: Promise<void> | undefined;
@@ -141,6 +138,8 @@ interface WorkerInputs {
   metrics: Metrics;
   db: Database;
   recentRows: RecentRows;
+  hints: LogHints;
+  threadNews: ThreadNews;
   agents: AgentCatalog;
   models: ModelRegistry;
   url: string;
@@ -148,7 +147,7 @@ interface WorkerInputs {
 }
 
 async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
-  const { config, logger, metrics, db, recentRows, agents, models, closers } = inputs;
+  const { config, logger, metrics, db, recentRows, hints, threadNews, agents, models, closers } = inputs;
   const place = await ownPlace();
   const workerId = uuidv7();
   const slots = new Slots(config.WORKER_CONCURRENCY);
@@ -167,7 +166,7 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
   const logWriter = new LogWriter({
     db,
     recentRows,
-    hints: new LogHints(db, logger, metrics.hints),
+    hints,
     logger,
     flushIntervalMs: config.LOG_FLUSH_INTERVAL_MS,
     metrics: metrics.log,
@@ -176,7 +175,10 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
   closers.push(() => logWriter.stop(new OwnershipLost('The process ends')));
   const { dispatch, segments } = engine;
   const executions = new OwnedExecutions((owned) =>
-    handOverOwned({ db, dispatch, discard: segments.discard, logger, metrics: metrics.executions }, owned),
+    handOverOwned(
+      { db, dispatch, discard: segments.discard, threadNews, logger, metrics: metrics.executions },
+      owned,
+    ),
   );
   const worker = makeWorker(inputs, { workerId, place, executions });
   registerWorkflows(
@@ -192,6 +194,7 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
       slots,
       workerId,
       lease: worker,
+      threadNews,
       closing: closing.signal,
       logger,
       metrics: metrics.executions,
@@ -243,7 +246,7 @@ function makeWorker(
 }
 
 function startSweeper(
-  { config, logger, metrics, db, closers }: WorkerInputs,
+  { config, logger, metrics, db, threadNews, closers }: WorkerInputs,
   engine: Engine,
   worker: Worker,
   place: ProcessPlace,
@@ -257,6 +260,7 @@ function startSweeper(
     dispatch: engine.dispatch,
     segments: engine.segments,
     mayJudge: () => worker.mayJudge,
+    threadNews,
     logger,
     metrics: metrics.executions,
   });
@@ -294,13 +298,13 @@ function notifyOf({ OUTLAST_NOTIFY_URL: url }: Config): Notify | undefined {
 }
 
 function startExpirer(
-  { config, db, logger, closers }: WorkerInputs,
+  { config, db, threadNews, logger, closers }: WorkerInputs,
   engine: Engine,
   logWriter: LogWriter,
 ): void {
   const { dispatch, segments } = engine;
   const publish = (executionNo: number, rows: readonly LogRow[]) => logWriter.publish(executionNo, rows);
-  const decisions = { dispatch, discard: segments.discard, notify: notifyOf(config), publish };
+  const decisions = { dispatch, discard: segments.discard, notify: notifyOf(config), publish, threadNews };
   const expirer = new ApprovalExpirer({ db, decisions, logger });
   expirer.start();
   closers.push(() => expirer.stop());
@@ -324,6 +328,7 @@ interface HttpParts extends WorkerParts {
   db: Database;
   recentRows: RecentRows;
   approvalWatch: ApprovalWatch;
+  threadNews: ThreadNews;
   watch: LogWatch;
   agents: AgentCatalog;
   models: ModelRegistry;
@@ -335,6 +340,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     db,
     recentRows,
     approvalWatch,
+    threadNews,
     watch,
     agents,
     models,
@@ -348,6 +354,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     db,
     recentRows,
     approvalWatch,
+    threadNews,
     agents,
     models,
     dispatch: engine.dispatch,

@@ -16,7 +16,7 @@ import { mayDecide, visibleTo } from './visible-to.ts';
  */
 export async function assignApproval(
   tx: Transaction,
-  { publish }: Pick<DecisionDeps, 'publish'>,
+  { publish, threadNews }: Pick<DecisionDeps, 'publish' | 'threadNews'>,
   scope: Scope,
   approvalId: string,
   assignee: string | null,
@@ -33,6 +33,7 @@ export async function assignApproval(
   const afterCommit = () => {
     publish(executionNo, []);
     publish(INBOX, []);
+    threadNews.changed(row.threadNo);
   };
   return { approval: toApproval({ row: { ...row, assignee }, threadId }), afterCommit };
 }

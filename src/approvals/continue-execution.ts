@@ -10,6 +10,7 @@ export interface HeldExecution {
   id: string;
   no: number;
   tenantId: string;
+  threadNo: number;
   status: string;
   suspendedReason: string | null;
   attempt: number;

@@ -11,6 +11,7 @@ import type { DiscardSegments } from '../executions/hand-over.ts';
 import { type ExecutionStatus, isFinalStatus } from '../executions/status.ts';
 import type { Notify } from '../notifications/notify.ts';
 import { Problem } from '../problems/problem.ts';
+import type { ThreadNews } from '../threads/thread-news.ts';
 import type { CheckedDecision } from './check-decision.ts';
 import { continueExecution, type HeldExecution } from './continue-execution.ts';
 import { decisionChunks, settleCall } from './decision-effects.ts';
@@ -24,6 +25,7 @@ export interface DecisionDeps {
   notify?: Notify | undefined;
   /** Tells readers, here and in other processes, of rows that are committed; without rows, of another change. */
   publish(executionNo: number, rows: readonly LogRow[]): void;
+  threadNews: Pick<ThreadNews, 'changed'>;
 }
 
 export interface Decided {
@@ -128,6 +130,7 @@ async function settle(
     // The status may have changed too, which rows alone do not tell.
     if (execution.status === 'suspended') deps.publish(execution.no, []);
     deps.publish(INBOX, []);
+    deps.threadNews.changed(execution.threadNo);
     launch();
   };
   return { approval: toApproval({ row: approval, threadId }), afterCommit };

@@ -38,6 +38,7 @@ export class LogHints {
   readonly #metrics: HintMetrics | undefined;
   readonly #grown = new Map<number, number>();
   readonly #changed = new Set<number>();
+  readonly #threads = new Set<number>();
   #sending = false;
 
   constructor(db: Database, logger: Logger, metrics?: HintMetrics) {
@@ -49,6 +50,16 @@ export class LogHints {
   add({ executionNo, lastSeq }: LogHint): void {
     if (lastSeq === 0) this.#changed.add(executionNo);
     else this.#grown.set(executionNo, lastSeq);
+    this.#schedule();
+  }
+
+  /** Tells that something about a thread has changed: an execution, its status, a message, its end. */
+  addThread(threadNo: number): void {
+    this.#threads.add(threadNo);
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#sending) return;
     this.#sending = true;
     // After what else is published in this turn of the event loop, so that a flush is one notification.
@@ -57,8 +68,10 @@ export class LogHints {
 
   async #send(): Promise<void> {
     try {
-      while (this.#grown.size + this.#changed.size > 0) {
-        const payloads = encodeHints(this.#takeAll());
+      while (this.#grown.size + this.#changed.size + this.#threads.size > 0) {
+        const threads = [...this.#threads];
+        this.#threads.clear();
+        const payloads = encodeHints(this.#takeAll(), threads);
         await runQuery(this.#db, {
           name: 'log-notify',
           text: 'SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload',
@@ -83,26 +96,40 @@ export class LogHints {
   }
 }
 
-/** Writes hints as `no:seq` in base 36, joined by commas, in as many payloads as they need. */
-export function encodeHints(hints: readonly LogHint[]): string[] {
+/**
+ * Writes hints as `no:seq` in base 36, and those of threads as `t.no`, joined by commas, in as many payloads as they
+ * need.
+ */
+export function encodeHints(hints: readonly LogHint[], threadNos: readonly number[] = []): string[] {
+  const entries = [
+    ...hints.map(({ executionNo, lastSeq }) => `${executionNo.toString(36)}:${lastSeq.toString(36)}`),
+    ...threadNos.map((threadNo) => `t.${threadNo.toString(36)}`),
+  ];
   const payloads: string[] = [];
   let payload = '';
-  for (const { executionNo, lastSeq } of hints) {
-    const hint = `${executionNo.toString(36)}:${lastSeq.toString(36)}`;
-    if (payload.length + hint.length + 1 > MAX_PAYLOAD) {
+  for (const entry of entries) {
+    if (payload.length + entry.length + 1 > MAX_PAYLOAD) {
       payloads.push(payload);
       payload = '';
     }
-    payload += payload === '' ? hint : `,${hint}`;
+    payload += payload === '' ? entry : `,${entry}`;
   }
   return payload === '' ? payloads : [...payloads, payload];
 }
 
-/** Reads hints; what is no hint (anybody may notify) is passed over. */
+/** Reads hints of logs; what is none (anybody may notify) is passed over. */
 export function decodeHints(payload: string): LogHint[] {
   return payload.split(',').flatMap((hint) => {
     const [, no, seq] = /^([0-9a-z]{1,11}):([0-9a-z]{1,7})$/.exec(hint) ?? [];
     if (no === undefined || seq === undefined) return [];
     return [{ executionNo: Number.parseInt(no, 36), lastSeq: Number.parseInt(seq, 36) }];
+  });
+}
+
+/** Reads the numbers of the threads that have changed. */
+export function decodeThreadHints(payload: string): number[] {
+  return payload.split(',').flatMap((hint) => {
+    const [, no] = /^t\.([0-9a-z]{1,11})$/.exec(hint) ?? [];
+    return no === undefined ? [] : [Number.parseInt(no, 36)];
   });
 }

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { pause } from '../pause.ts';
-import { decodeHints, HINT_CHANNEL, type LogHint } from './log-hints.ts';
+import { decodeHints, decodeThreadHints, HINT_CHANNEL, type LogHint } from './log-hints.ts';
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2000;
@@ -21,6 +21,8 @@ export interface LogListenerOptions {
   databaseUrl: string;
   logger: Logger;
   onHints: (hints: LogHint[]) => void;
+  /** Threads of which something has changed, by their numbers. */
+  onThreads?: (threadNos: number[]) => void;
   /** Called whenever listening has begun, also after a break: what was said before was not heard. */
   onListening: () => void;
   metrics?: ListenerMetrics | undefined;
@@ -88,6 +90,7 @@ export class LogListener {
       client.on('notification', ({ payload = '' }) => {
         metrics?.heard();
         this.#options.onHints(decodeHints(payload));
+        this.#options.onThreads?.(decodeThreadHints(payload));
       });
       await client.connect();
       await client.query(`LISTEN ${HINT_CHANNEL}`);

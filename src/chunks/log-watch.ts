@@ -20,11 +20,26 @@ export interface WatchedInbox {
   look(): void;
 }
 
+/** The threads that are followed here: their news comes by the same connection. */
+export interface WatchedThreads {
+  readonly readers: number;
+  onFirstReader(listener: () => void): void;
+  /** Another process has told that these have changed. */
+  heard(threadNos: readonly number[]): void;
+  /** What was said before was perhaps not heard. */
+  missed(): void;
+  /** Time for a look: the net under lost hints. */
+  look(): void;
+  /** Resolves when no look is under way. */
+  settled(): Promise<void>;
+}
+
 export interface LogWatchOptions {
   db: Database;
   databaseUrl: string;
   recentRows: RecentRows;
   inbox?: WatchedInbox;
+  threads?: WatchedThreads;
   logger: Logger;
   /** Hears of executions of which another process changed something that is no row, whether they are read here or not. */
   onChanged?: (executionNo: number) => void;
@@ -91,9 +106,11 @@ export class LogWatch {
       databaseUrl: options.databaseUrl,
       logger: options.logger,
       onHints: (hints) => this.#heard(hints),
+      onThreads: (threadNos) => options.threads?.heard(threadNos),
       onListening: () => {
         this.#readAll();
         options.inbox?.look();
+        options.threads?.missed();
       },
       metrics: options.metrics,
     });
@@ -103,6 +120,7 @@ export class LogWatch {
   start(): void {
     this.#options.recentRows.onFirstReader(() => this.#wake());
     this.#options.inbox?.onFirstReader(() => this.#wake());
+    this.#options.threads?.onFirstReader(() => this.#wake());
     this.#polling ??= this.#poll();
   }
 
@@ -111,6 +129,7 @@ export class LogWatch {
     this.#wake();
     await this.#polling;
     await this.#listener.stop();
+    await this.#options.threads?.settled();
     if (!this.#reading) this.#releaseConnection();
   }
 
@@ -120,8 +139,8 @@ export class LogWatch {
   }
 
   get #hasReaders(): boolean {
-    const { recentRows, inbox } = this.#options;
-    return recentRows.readers > 0 || (inbox?.readers ?? 0) > 0;
+    const { recentRows, inbox, threads } = this.#options;
+    return [recentRows, inbox, threads].some((followed) => (followed?.readers ?? 0) > 0);
   }
 
   #heard(hints: readonly LogHint[]): void {
@@ -142,7 +161,7 @@ export class LogWatch {
   }
 
   async #poll(): Promise<void> {
-    const { pollMs = 1000 } = this.#options;
+    const { threads, pollMs = 1000 } = this.#options;
     let quietSince = performance.now();
     while (!this.#stopped.signal.aborted) {
       await this.#nextLook(pollMs);
@@ -150,6 +169,7 @@ export class LogWatch {
         quietSince = performance.now();
         this.#listener.start();
         this.#readAll(pollMs);
+        threads?.look();
       } else if (performance.now() - quietSince > LINGER_MS) {
         if (!this.#reading) this.#releaseConnection();
         await this.#listener.stop();

@@ -102,6 +102,8 @@ export const workflowExecutions = outlast.table(
     attempt: integer('attempt').notNull().default(0),
     workerId: text('worker_id'),
     retryOf: uuid('retry_of'),
+    // It answers a message again: when it was made, executions from this ordinal on to its own left the history.
+    dropsFrom: integer('drops_from'),
     input: json('input').$type<unknown>().notNull(),
     errorCode: text('error_code'),
     errorDetail: text('error_detail'),

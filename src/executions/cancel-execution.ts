@@ -7,6 +7,7 @@ import { threads, workflowExecutions } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
 import type { Notify } from '../notifications/notify.ts';
 import { Problem } from '../problems/problem.ts';
+import type { ThreadNews } from '../threads/thread-news.ts';
 import type { Dispatch } from './dispatch.ts';
 import { endByCancel } from './end-by-cancel.ts';
 import type { ExecutionMetrics } from './execution-metrics.ts';
@@ -23,6 +24,7 @@ export interface CancelDeps {
   publish(executionNo: number, rows: readonly LogRow[]): void;
   /** Ends what this process does for a segment, if it runs it. */
   abandon(segment: Segment, reason: Error): void;
+  threadNews: Pick<ThreadNews, 'changed'>;
   logger: Logger;
   metrics: { readonly executions: ExecutionMetrics };
 }

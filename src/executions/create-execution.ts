@@ -1,5 +1,6 @@
-import { and, eq, notInArray, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, notInArray, sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
+import { canonicalJson } from '../approvals/canonical-json.ts';
 import type { Transaction } from '../db/database.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
@@ -7,6 +8,7 @@ import { Problem } from '../problems/problem.ts';
 import type { CancelDeps } from './cancel-execution.ts';
 import { cancelUnfinished } from './cancel-unfinished.ts';
 import { EXECUTION_STATUSES, isFinalStatus } from './status.ts';
+import { REASONS_FOR_PEOPLE } from './view.ts';
 
 const FINAL_STATUSES = EXECUTION_STATUSES.filter(isFinalStatus);
 
@@ -20,11 +22,15 @@ export interface NewExecution {
   message: { id?: string | undefined; parts: unknown[] };
   metadata: Record<string, unknown>;
   source: 'api';
-  onBusy: OnBusy;
+  /** `overtake`: interrupt what waits for a person, run after anything else. */
+  onBusy: OnBusy | 'overtake';
+  /** A message that the thread has already, with the same parts, has been answered: no second execution is made. */
+  joinsKnown?: boolean;
 }
 
 export interface CreatedExecution {
   executionId: string;
+  threadNo: number;
   /** To be called once the transaction has committed. */
   launch(): void;
 }
@@ -44,10 +50,12 @@ export async function createExecution(
   request: NewExecution,
 ): Promise<CreatedExecution> {
   const thread = await lockThread(tx, scope, request.threadId ?? uuidv7());
-  const afterInterrupt =
-    request.onBusy === 'interrupt' ? await interrupt(tx, deps, scope, thread) : () => undefined;
+  const known = request.joinsKnown === true ? await findAnswered(tx, thread, request.message) : undefined;
+  if (known !== undefined) return { executionId: known, threadNo: thread.no, launch: () => undefined };
+  const onBusy = request.onBusy === 'overtake' ? await overtake(tx, thread) : request.onBusy;
+  const afterInterrupt = onBusy === 'interrupt' ? await interrupt(tx, deps, scope, thread) : () => undefined;
   const activeId = await findUnfinished(tx, thread);
-  if (activeId !== undefined && request.onBusy === 'reject') {
+  if (activeId !== undefined && onBusy === 'reject') {
     throw new Problem('thread-busy', `Thread ${thread.id} has an execution that is not finished`, {
       extra: { executionId: activeId },
     });
@@ -76,7 +84,21 @@ export async function createExecution(
     afterInterrupt();
     start();
   };
-  return { executionId, launch };
+  return { executionId, threadNo: thread.no, launch };
+}
+
+/** A chat must not wait behind a question that the user has just walked away from. */
+async function overtake(tx: Transaction, thread: Thread): Promise<OnBusy> {
+  const [waiting] = await tx
+    .select({ id: workflowExecutions.id })
+    .from(workflowExecutions)
+    .where(
+      and(
+        eq(workflowExecutions.threadNo, thread.no),
+        inArray(workflowExecutions.suspendedReason, [...REASONS_FOR_PEOPLE]),
+      ),
+    );
+  return waiting === undefined ? 'enqueue' : 'interrupt';
 }
 
 const INTERRUPTED = 'A new message came';
@@ -106,6 +128,36 @@ async function lockThread(tx: Transaction, scope: Scope, id: string): Promise<Th
     if (thread !== undefined) return thread;
     // Somebody has deleted it in between.
   }
+}
+
+/**
+ * The newest execution that answers this very message.
+ * @throws Problem message-id-reused when the thread has another one by its id
+ */
+async function findAnswered(
+  tx: Transaction,
+  thread: Thread,
+  { id, parts }: NewExecution['message'],
+): Promise<string | undefined> {
+  if (id === undefined) return undefined;
+  const [known] = await tx
+    .select({ role: messages.role, parts: messages.parts })
+    .from(messages)
+    .where(and(eq(messages.threadNo, thread.no), eq(messages.id, id)));
+  if (known === undefined) return undefined;
+  if (known.role !== 'user' || canonicalJson(known.parts) !== canonicalJson(parts))
+    throw idReused(thread, id);
+  const [answer] = await tx
+    .select({ id: workflowExecutions.id })
+    .from(workflowExecutions)
+    .where(and(eq(workflowExecutions.threadNo, thread.no), eq(workflowExecutions.inputMessageId, id)))
+    .orderBy(desc(workflowExecutions.ordinal))
+    .limit(1);
+  return answer?.id;
+}
+
+function idReused(thread: Thread, messageId: string): Problem {
+  return new Problem('message-id-reused', `Thread ${thread.id} already has a message ${messageId}`);
 }
 
 /** @internal The thread's oldest execution that is not final; the caller holds the thread's row. */
@@ -145,9 +197,7 @@ async function insertInput(
     })
     .onConflictDoNothing({ target: [messages.threadNo, messages.id] })
     .returning({ id: messages.id });
-  if (inserted.length === 0) {
-    throw new Problem('message-id-reused', `Thread ${thread.id} already has a message ${input.id}`);
-  }
+  if (inserted.length === 0) throw idReused(thread, input.id);
 }
 
 /** @internal Records that the thread has a new newest execution. */

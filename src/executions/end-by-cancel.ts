@@ -47,6 +47,7 @@ export async function endByCancel(
     deps.publish(execution.no, rows);
     deps.publish(execution.no, []);
     if (finalised.cancelled > 0) deps.publish(INBOX, []);
+    deps.threadNews.changed(execution.threadNo);
     finalised.launch();
     deps.metrics.executions.finished('cancelled');
     if (status === 'running') deps.metrics.executions.attemptEnded('cancelled');

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { type Database, transaction } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
+import type { ThreadNews } from '../threads/thread-news.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { ExecutionMetrics } from './execution-metrics.ts';
 import { type DiscardSegments, handOver } from './hand-over.ts';
@@ -16,11 +17,12 @@ interface HandOverDeps {
   discard: DiscardSegments;
   logger: Logger;
   metrics: ExecutionMetrics;
+  threadNews?: Pick<ThreadNews, 'changed'>;
 }
 
 /** Gives an execution of this process to whoever takes its next segment, because the process is about to end. */
 export async function handOverOwned(deps: HandOverDeps, owned: OwnedExecution): Promise<void> {
-  const { db, dispatch, discard, logger, metrics } = deps;
+  const { db, dispatch, discard, logger, metrics, threadNews } = deps;
   const { id, attempt, segment } = owned.claimed;
   const from = { executionId: id, status: 'running' as const, attempt, segment };
   try {
@@ -29,6 +31,7 @@ export async function handOverOwned(deps: HandOverDeps, owned: OwnedExecution): 
       transaction(db, (tx) => handOver(tx, dispatch, discard, [from], 'drained')),
     );
     if (handed.length > 0) {
+      threadNews?.changed(owned.claimed.threadNo);
       metrics.attemptEnded('drained');
       logger.info({ executionId: id, attempt }, 'execution.drained');
     }

@@ -33,6 +33,7 @@ export interface Stuck extends Segment {
 
 export interface HandedOver {
   from: Stuck;
+  threadNo: number;
   /** To be called after the commit. */
   launch: () => void;
   /** Why the attempt ended that was under way; undefined if none was. */
@@ -60,10 +61,12 @@ export async function handOver(
   const handed: HandedOver[] = [];
   for (const from of moved) {
     const launch = await dispatch(tx, from.executionId, from.segment + 1);
-    handed.push({ from, launch, endReason: ended.get(from.executionId) });
+    handed.push({ from, launch, ...(ended.get(from.executionId) as Moved) });
   }
   return handed;
 }
+
+type Moved = Pick<HandedOver, 'threadNo' | 'endReason'>;
 
 /**
  * All with one statement: a worker that died may have left hundreds, and each of them waits for all before it. Locked
@@ -73,8 +76,8 @@ async function moveOn(
   tx: Transaction,
   stuck: readonly Stuck[],
   reason: EndReason,
-): Promise<Map<string, EndReason | undefined>> {
-  const { rows } = await tx.execute<{ id: string; end_reason: EndReason | null }>(sql`
+): Promise<Map<string, Moved>> {
+  const { rows } = await tx.execute<{ id: string; thread_no: string; end_reason: EndReason | null }>(sql`
     WITH due AS (
       SELECT e.id, e.attempt, e.status FROM outlast.workflow_executions e
       JOIN unnest(${sql.param(stuck.map((one) => one.executionId))}::uuid[],
@@ -87,15 +90,17 @@ async function moveOn(
       SET status = 'queued', worker_id = NULL, suspended_reason = NULL, attempt = e.attempt + 1,
           segment = e.segment + 1, queued_at = clock_timestamp()
       FROM due WHERE e.id = due.id
-      RETURNING e.id, due.attempt, due.status
+      RETURNING e.id, e.thread_no, due.attempt, due.status
     ), ended AS (
       UPDATE outlast.execution_attempts a
       SET ended_at = coalesce(a.ended_at, clock_timestamp()), end_reason = coalesce(a.end_reason, ${reason})
       FROM moved WHERE a.execution_id = moved.id AND a.attempt = moved.attempt AND moved.status = 'running'
       RETURNING a.execution_id, a.end_reason
     )
-    SELECT moved.id, ended.end_reason FROM moved LEFT JOIN ended ON ended.execution_id = moved.id`);
-  return new Map(rows.map((row) => [row.id, row.end_reason ?? undefined]));
+    SELECT moved.id, moved.thread_no, ended.end_reason FROM moved LEFT JOIN ended ON ended.execution_id = moved.id`);
+  return new Map(
+    rows.map((row) => [row.id, { threadNo: Number(row.thread_no), endReason: row.end_reason ?? undefined }]),
+  );
 }
 
 /** Closes the record of an attempt, for the timeline. */

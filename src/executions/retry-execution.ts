@@ -48,12 +48,13 @@ export async function retryExecution(
     status: 'queued',
     segment: isBusy ? 0 : 1,
     retryOf: failed.id,
+    dropsFrom: failed.dropsFrom ?? failed.ordinal,
     input: failed.input,
     metadata: failed.metadata,
   });
   await advanceThread(tx, thread, ordinal, failed.agentId);
   const launch = isBusy ? () => undefined : await dispatch(tx, retryId, 1);
-  return { executionId: retryId, launch };
+  return { executionId: retryId, threadNo: thread.no, launch };
 }
 
 /** Lock order: the thread comes before any of its executions. */

@@ -15,6 +15,14 @@ export const SUSPENDED_REASONS = [
   'timer',
 ] as const;
 
+/** Those for which a person has to act before it goes on. */
+export const REASONS_FOR_PEOPLE: ReadonlySet<string> = new Set([
+  'approval',
+  'question',
+  'unknown-outcome',
+  'budget',
+]);
+
 const time = z.iso.datetime();
 const tokens = z.int().min(0);
 

@@ -3,6 +3,8 @@ import type { Scope } from '../db/scope.ts';
 import type { CreatedExecution } from '../executions/create-execution.ts';
 import { getExecution } from '../executions/get-execution.ts';
 import { readLogHead } from '../executions/log-head.ts';
+import type { Execution } from '../executions/view.ts';
+import { findMessage } from '../threads/find-message.ts';
 import { type Answer, json } from './answer.ts';
 import type { HttpDeps } from './deps.ts';
 import type { Effect, Outcome } from './idempotency.ts';
@@ -13,15 +15,32 @@ import { framingOf, NDJSON, SSE } from './stream/framing.ts';
 /** What a request that starts an execution did, to be committed with it. */
 export async function acceptedEffect(
   tx: Transaction,
+  deps: Pick<HttpDeps, 'threadNews'>,
   scope: Scope,
-  { executionId, launch }: CreatedExecution,
+  { executionId, threadNo, launch }: CreatedExecution,
 ): Promise<Effect> {
   return {
     status: 202,
     headers: { location: `/executions/${executionId}`, 'x-execution-id': executionId },
     body: { execution: await getExecution(tx, scope, executionId) },
-    afterCommit: launch,
+    afterCommit: () => {
+      launch();
+      deps.threadNews.changed(threadNo);
+    },
   };
+}
+
+/** The same of a message, and the message. */
+export async function acceptedMessage(
+  tx: Transaction,
+  deps: Pick<HttpDeps, 'threadNews'>,
+  scope: Scope,
+  created: CreatedExecution,
+): Promise<Effect> {
+  const effect = await acceptedEffect(tx, deps, scope, created);
+  const { execution } = effect.body as { execution: Execution };
+  const message = await findMessage(tx, created.threadNo, execution.inputMessageId);
+  return { ...effect, body: { message, execution } };
 }
 
 /** 202 and the execution, or its stream from the start if the client would rather have that; a replay the same. */

@@ -10,7 +10,10 @@ import { executionRoutes } from './routes/executions.ts';
 import { inboxRoutes } from './routes/inbox.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { operationRoutes } from './routes/operations.ts';
+import { sendMessageRoutes } from './routes/send-message.ts';
 import { startRoutes } from './routes/start-execution.ts';
+import { threadMessageRoutes } from './routes/thread-messages.ts';
+import { threadStreamRoutes } from './routes/thread-stream.ts';
 import { threadRoutes } from './routes/threads.ts';
 
 /** Every route of the server, with the document that describes them. */
@@ -23,6 +26,9 @@ export function allRoutes({ version }: Pick<HttpDeps, 'version'>): Route[] {
     ...executionRoutes,
     ...executionLogRoutes,
     ...threadRoutes,
+    ...threadMessageRoutes,
+    ...sendMessageRoutes,
+    ...threadStreamRoutes,
     ...approvalRoutes,
     ...notificationRoutes,
     ...inboxRoutes,

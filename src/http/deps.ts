@@ -10,6 +10,7 @@ import type { Dispatch } from '../executions/dispatch.ts';
 import type { DiscardSegments, Segment } from '../executions/hand-over.ts';
 import type { Metrics } from '../metrics/create-metrics.ts';
 import type { Notify } from '../notifications/notify.ts';
+import type { ThreadNews } from '../threads/thread-news.ts';
 
 /** What the routes work on. */
 export interface HttpDeps {
@@ -17,6 +18,7 @@ export interface HttpDeps {
   readonly db: Database;
   readonly recentRows: RecentRows;
   readonly approvalWatch: Pick<ApprovalWatch, 'follow'>;
+  readonly threadNews: ThreadNews;
   readonly agents: AgentCatalog;
   readonly models: ModelRegistry;
   readonly dispatch: Dispatch;

@@ -4,7 +4,7 @@ import { hasOnlyPlainText, isPlainText } from './json-content.ts';
 
 const METADATA_BYTES = 16 * 1024;
 const METADATA_KEY = 64;
-const ON_BUSY = ['enqueue', 'reject', 'interrupt'] as const;
+export const ON_BUSY = ['enqueue', 'reject', 'interrupt'] as const;
 
 const textPart = z.strictObject({
   type: z.literal('text'),
@@ -21,24 +21,20 @@ const filePart = z.strictObject({
   providerMetadata: z.record(z.string(), z.unknown()).optional(),
 });
 
+export const messageIdSchema = z
+  .string()
+  .min(1)
+  .max(256)
+  .refine(isPlainText, 'must have neither U+0000 nor half a surrogate pair');
+
+/** What a user's message is made of. */
+export const userPartsSchema = z
+  .array(z.discriminatedUnion('type', [textPart, filePart], { error: 'must be a text part or a file part' }))
+  .min(1, 'must have at least one part');
+
 /** A user's message, as clients send it. */
 export const userMessageSchema = z
-  .strictObject({
-    id: z
-      .string()
-      .min(1)
-      .max(256)
-      .refine(isPlainText, 'must have neither U+0000 nor half a surrogate pair')
-      .optional(),
-    role: z.literal('user'),
-    parts: z
-      .array(
-        z.discriminatedUnion('type', [textPart, filePart], {
-          error: 'must be a text part or a file part',
-        }),
-      )
-      .min(1, 'must have at least one part'),
-  })
+  .strictObject({ id: messageIdSchema.optional(), role: z.literal('user'), parts: userPartsSchema })
   .meta({ id: 'UserMessage', description: 'An AI SDK UIMessage of a user, with text and file parts.' });
 
 /** A small JSON object that can be filtered by. */

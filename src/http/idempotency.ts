@@ -7,6 +7,7 @@ import { idempotencyKeys } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
 import { KEY_LIFETIME } from '../retention/remove-idempotency-keys.ts';
+import { type JsonAnswer, json } from './answer.ts';
 import { canonicalJson } from './json-content.ts';
 
 /** A request that may name a key, and what makes it the same as another. */
@@ -66,6 +67,11 @@ export async function idempotently(
   });
   afterCommit?.();
   return outcome;
+}
+
+/** The answer to a request that may have been made before. */
+export function answerOutcome({ status, headers, body, replayed }: Outcome): JsonAnswer {
+  return json(body, status, { ...headers, ...(replayed ? { 'idempotency-replayed': 'true' } : {}) });
 }
 
 /** Takes the key, or gives the answer that it stands for. */

@@ -34,7 +34,7 @@ export interface RouteDefinition<
   H extends z.ZodObject,
   B extends z.ZodType,
 > {
-  method: 'get' | 'post' | 'delete';
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** As in OpenAPI: `/executions/{id}`. */
   path: string;
   operationId: string;

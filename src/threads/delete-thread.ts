@@ -32,6 +32,7 @@ export async function deleteThread(deps: DeleteDeps, scope: Scope, id: string): 
   );
   for (const execution of removed) tell(deps, execution);
   deps.publish(INBOX, []);
+  deps.threadNews.changed(threadNo);
   deps.logger.info({ threadId: id, executions: removed.length }, 'thread.deleted');
   await removeLogs(deps, removed);
 }

@@ -17,6 +17,7 @@ import { prepareExecution } from '../executions/prepare-execution.ts';
 import { suspendExecution } from '../executions/suspend-execution.ts';
 import type { Notify } from '../notifications/notify.ts';
 import { pause } from '../pause.ts';
+import type { ThreadNews } from '../threads/thread-news.ts';
 import { callTool } from '../tools/call-tool.ts';
 import type { LeaseCheck } from '../tools/lease-check.ts';
 import { modelTurn } from '../turns/model-turn.ts';
@@ -34,6 +35,7 @@ export interface StepDeps {
   slots: Slots;
   workerId: string;
   lease: LeaseCheck;
+  threadNews: Pick<ThreadNews, 'changed'>;
   /** Aborts when this process may claim nothing any more. */
   closing: AbortSignal;
   logger: Logger;
@@ -63,7 +65,9 @@ export function createExecutionSteps(deps: StepDeps): ExecutionSteps {
     callTool: (ref, toolCallId) =>
       guarded(deps, ref, async (held) => {
         const state = await callTool(deps, held.owned, planOf(held), toolCallId);
-        return state === 'waits' ? { do: 'wait' } : { do: 'go-on' };
+        if (state === 'settled') return { do: 'go-on' };
+        deps.threadNews.changed(held.owned.claimed.threadNo);
+        return { do: 'wait' };
       }),
     suspend: (ref, turn, toolCallIds) =>
       guarded(deps, ref, (held) => suspend(deps, held.owned, { do: 'tools', turn, toolCallIds })),
@@ -84,6 +88,7 @@ async function claim(deps: StepDeps, ref: SegmentRef): Promise<{ do: 'prepare' }
         );
     if (claimed !== undefined) {
       deps.executions.add(new OwnedExecution(claimed, deps.logWriter));
+      deps.threadNews.changed(claimed.threadNo);
       deps.logger.debug({ ...ref, attempt: claimed.attempt }, 'execution.claimed');
       return { do: 'prepare' };
     }
@@ -116,7 +121,7 @@ async function guarded<T>(
 }
 
 async function suspend(deps: StepDeps, owned: OwnedExecution, otherwise: Next): Promise<Next> {
-  const { id, no, attempt } = owned.claimed;
+  const { id, no, threadNo, attempt } = owned.claimed;
   try {
     if (!(await suspendExecution(owned))) return otherwise;
     deps.metrics.attemptEnded('suspended');
@@ -125,6 +130,7 @@ async function suspend(deps: StepDeps, owned: OwnedExecution, otherwise: Next): 
   } finally {
     // Also if the commit was not heard of: it is only a hint, for those who wait for a change of the status.
     deps.logWriter.publish(no, []);
+    deps.threadNews.changed(threadNo);
   }
 }
 
@@ -150,6 +156,7 @@ async function finish(deps: StepDeps, ref: SegmentRef, outcome: Outcome): Promis
     deps.logWriter.publish(owned.claimed.no, []);
   } finally {
     owned.busySteps -= 1;
+    deps.threadNews.changed(owned.claimed.threadNo);
   }
 }
 

@@ -6,6 +6,7 @@ import { findOwnerless, findUnwaiting } from '../executions/find-ownerless.ts';
 import { type DiscardSegments, handOver, type Segment, type Stuck } from '../executions/hand-over.ts';
 import { findUnpromoted, promoteWaiting } from '../executions/promote-waiting.ts';
 import { pause } from '../pause.ts';
+import type { ThreadNews } from '../threads/thread-news.ts';
 import { type BuryOptions, buryDead } from './bury-dead.ts';
 
 /** Executions looked at in one pass of a healer; the next pass takes the rest. */
@@ -31,6 +32,7 @@ export interface SweeperOptions extends BuryOptions {
   dispatch: Dispatch;
   segments: SegmentHealth;
   metrics?: ExecutionMetrics;
+  threadNews?: Pick<ThreadNews, 'changed'>;
 }
 
 /**
@@ -92,10 +94,11 @@ export class Sweeper {
   }
 
   async #healFaults(): Promise<void> {
-    const { db, dispatch, segments } = this.#options;
+    const { db, dispatch, segments, threadNews } = this.#options;
     await this.#handOverAll(await segments.findStuck(db, BATCH));
     for (const threadNo of await findUnpromoted(db, BATCH)) {
       await this.#heal({ threadNo }, () => promoteWaiting(db, dispatch, threadNo));
+      threadNews?.changed(threadNo);
     }
   }
 
@@ -113,10 +116,11 @@ export class Sweeper {
   }
 
   async #handOver(stuck: readonly Stuck[]): Promise<void> {
-    const { db, dispatch, segments, logger, metrics } = this.#options;
+    const { db, dispatch, segments, logger, metrics, threadNews } = this.#options;
     const handed = await transaction(db, (tx) => handOver(tx, dispatch, segments.discard, stuck, 'crashed'));
-    for (const { from, launch, endReason } of handed) {
+    for (const { from, threadNo, launch, endReason } of handed) {
       launch();
+      threadNews?.changed(threadNo);
       if (endReason !== undefined) metrics?.attemptEnded(endReason);
       const { executionId, status: was, attempt } = from;
       logger.info({ executionId, was, attempt, endReason }, 'execution.handed-over');

@@ -4,6 +4,7 @@ import { ApprovalExpirer } from '../../src/approvals/approval-expirer.ts';
 import { findOverdue } from '../../src/approvals/expire-approvals.ts';
 import { type Database, transaction } from '../../src/db/database.ts';
 import type { OwnedExecution } from '../../src/executions/owned-execution.ts';
+import { ThreadNews } from '../../src/threads/thread-news.ts';
 import {
   approvalOf,
   askFor,
@@ -36,7 +37,12 @@ afterAll(async () => {
 });
 
 function makeExpirer({ dispatch }: RecordedDispatch = recordDispatch()): ApprovalExpirer {
-  const decisions = { dispatch, discard: async () => undefined, publish: () => undefined };
+  const decisions = {
+    dispatch,
+    discard: async () => undefined,
+    publish: () => undefined,
+    threadNews: new ThreadNews(),
+  };
   return new ApprovalExpirer({ db, decisions, logger: silentLog, intervalMs: 10 });
 }
 

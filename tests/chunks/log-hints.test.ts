@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { decodeHints, encodeHints } from '../../src/chunks/log-hints.ts';
+import { decodeHints, decodeThreadHints, encodeHints } from '../../src/chunks/log-hints.ts';
 
 const hint = fc.record({
   executionNo: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
@@ -17,6 +17,19 @@ describe('hints', () => {
         for (const payload of payloads) expect(payload.length).toBeLessThanOrEqual(7000);
       }),
     );
+  });
+
+  test('of threads go with those of logs', () => {
+    const threadNo = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+    fc.assert(
+      fc.property(fc.array(hint), fc.array(threadNo, { maxLength: 2000 }), (hints, threadNos) => {
+        const payloads = encodeHints(hints, threadNos);
+        expect(payloads.flatMap(decodeHints)).toEqual(hints);
+        expect(payloads.flatMap(decodeThreadHints)).toEqual(threadNos);
+        for (const payload of payloads) expect(payload.length).toBeLessThanOrEqual(7000);
+      }),
+    );
+    expect(decodeThreadHints('t.,t.-1,1:2,x.1,tt.1,t.1z')).toEqual([71]);
   });
 
   test('that somebody else made up are passed over', () => {

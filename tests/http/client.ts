@@ -28,18 +28,23 @@ export function ask(base: string, path: string, options: RequestOptions = {}): P
     const headers = { ...type, ...options.headers };
     const req = send({ hostname, port, path, method, headers, agent: false }, (res) => {
       let text = '';
+      const answer = (): Answer => ({
+        status: res.statusCode ?? 0,
+        headers: res.headers,
+        text,
+        json: () => JSON.parse(text),
+      });
+      if (options.headersOnly === true) {
+        resolve(answer());
+        req.destroy();
+        return;
+      }
       res.setEncoding('utf8');
       res.on('data', (part: string) => {
         text += part;
       });
       res.on('error', reject);
-      const answer = () =>
-        resolve({ status: res.statusCode ?? 0, headers: res.headers, text, json: () => JSON.parse(text) });
-      res.on('end', answer);
-      if (options.headersOnly === true) {
-        answer();
-        req.destroy();
-      }
+      res.on('end', () => resolve(answer()));
     });
     req.on('error', reject);
     req.end(isRaw ? body : JSON.stringify(body));

@@ -11,6 +11,7 @@ import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
 import { type HttpServer, startHttp } from '../../src/http/server.ts';
 import { createMetrics } from '../../src/metrics/create-metrics.ts';
+import { ThreadNews } from '../../src/threads/thread-news.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
 /** The HTTP side alone, on a database whose rows the test writes itself: no worker gets in between. */
@@ -43,6 +44,7 @@ export async function serveAlone(overrides: Partial<HttpDeps> = {}): Promise<Tes
     db,
     recentRows,
     approvalWatch,
+    threadNews: new ThreadNews(),
     agents: { list: () => [], get: () => undefined, warning: null },
     models: createModelRegistry({}),
     dispatch: async () => () => undefined,

@@ -50,7 +50,7 @@ describe('every route', () => {
   }
 
   test.each(GETS)('HEAD %s has the headers of GET', async (path) => {
-    const get = await ask(server.url, concrete(path), { headersOnly: path === '/approvals/stream' });
+    const get = await ask(server.url, concrete(path), { headersOnly: true });
     const head = await ask(server.url, concrete(path), { method: 'HEAD' });
     const comparable = ({
       date,
@@ -65,7 +65,8 @@ describe('every route', () => {
 
   test.each(PATHS)('%s refuses other methods and says which it takes', async (path) => {
     const methods = NAMES.filter(([, each]) => each === path).map(([method]) => method);
-    const answer = await ask(server.url, concrete(path), { method: 'PATCH' });
+    const other = ['PATCH', 'PUT', 'DELETE'].find((method) => !methods.includes(method)) ?? 'TRACE';
+    const answer = await ask(server.url, concrete(path), { method: other });
     expect(answer.json()).toMatchObject({ status: 405, code: 'method-not-allowed' });
     const allow = String(answer.headers['allow']).split(', ');
     expect(allow).toEqual(expect.arrayContaining([...methods, 'OPTIONS']));

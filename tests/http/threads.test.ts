@@ -95,6 +95,12 @@ describe('threads', () => {
       describe: 'an idle thread',
     });
     expect((await get('/threads/live/messages')).data).toHaveLength(4);
+    // Whoever ended the one before it started it: no healer had to find it.
+    const { data } = await get('/executions?threadId=live');
+    expect(data.map(({ segment, attempt }) => [segment, attempt])).toEqual([
+      [1, 1],
+      [1, 1],
+    ]);
   });
 
   test('that are busy refuse who asks for that', async () => {

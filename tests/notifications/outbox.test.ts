@@ -8,6 +8,7 @@ import { finishExecution } from '../../src/executions/finish-execution.ts';
 import { getExecution } from '../../src/executions/get-execution.ts';
 import type { OwnedExecution } from '../../src/executions/owned-execution.ts';
 import { recordNotification as notify } from '../../src/notifications/record-notification.ts';
+import { ThreadNews } from '../../src/threads/thread-news.ts';
 import { callTool } from '../../src/tools/call-tool.ts';
 import { agentThatActs, look, pay, question } from '../approvals/agent.ts';
 import { approvalOf, askFor, callAll, decideAs, HELD, suspend, takeNext } from '../support/approvals.ts';
@@ -113,7 +114,13 @@ describe('a notification', () => {
       UPDATE outlast.approvals SET expires_at = clock_timestamp() - interval '1 s'
       WHERE execution_id = ${owned.claimed.id}`);
     const { dispatch } = recordDispatch();
-    const decisions = { dispatch, notify, discard: async () => undefined, publish: () => undefined };
+    const decisions = {
+      dispatch,
+      notify,
+      discard: async () => undefined,
+      publish: () => undefined,
+      threadNews: new ThreadNews(),
+    };
     await new ApprovalExpirer({ db, decisions, logger: silentLog }).expire();
     expect((await toldOf(owned)).map(({ type, body }) => [type, body.data['status']])).toEqual([
       ['approval.decided', 'expired'],

@@ -78,14 +78,16 @@ test('readers of 1 KB a second hold up nobody, and cost a bounded piece of memor
   const bytes = 8 * MB;
   fastAnswer('slow', bytes);
   const before = await heldBytes(server);
-  const { id } = await start(server.url, { agentId: 'plain', input: 'slow' });
-  const slow = slowReaders(10, id);
+  const { id } = await start(server.url, { agentId: 'plain', input: 'slow', threadId: 'slow' });
+  const ofExecution = `/executions/${id}/stream`;
+  const ofThread = '/threads/slow/stream?after=0.0';
+  const slow = [...slowReaders(5, ofExecution), ...slowReaders(5, ofThread)];
   try {
     const fast = Array.from({ length: 3 }, () => new BodyReader(server.url, id));
     await Promise.all(fast.map(({ closed }) => closed));
     const record = await expectWhole(id, bytes);
     // From now on each reads the table for itself.
-    slow.push(...slowReaders(25, id));
+    slow.push(...slowReaders(13, ofExecution), ...slowReaders(12, ofThread));
     await until(() => slow.every(({ bytes }) => bytes > 0), 'the first bytes for every reader');
     fast.push(new BodyReader(server.url, id));
     await fast.at(-1)?.closed;
@@ -101,8 +103,8 @@ test('readers of 1 KB a second hold up nobody, and cost a bounded piece of memor
   }
 });
 
-function slowReaders(count: number, id: string): SlowReader[] {
-  return Array.from({ length: count }, () => new SlowReader(server.url, id));
+function slowReaders(count: number, path: string): SlowReader[] {
+  return Array.from({ length: count }, () => new SlowReader(server.url, path));
 }
 
 jest.setTimeout(60_000);

@@ -53,7 +53,7 @@ test('10,000 readers that come and leave at once leave nothing behind', async ()
 
 test('1,000 readers of one execution, and one that is slow, get every byte', async () => {
   const { id } = await start(server.url, { input: 'stream 250 12' });
-  const slow = new SlowReader(server.url, id);
+  const slow = new SlowReader(server.url, `/executions/${id}/stream`);
   const readers = Array.from({ length: 1000 }, () => new BodyReader(server.url, id));
   await until(() => readers.every(({ isDone }) => isDone), 'the end for every reader');
   expect(slow.isClosed).toBe(false);

@@ -10,7 +10,7 @@ export class SlowReader {
   #bytes = 0;
   #isClosed = false;
 
-  constructor(serverUrl: string, executionId: string) {
+  constructor(serverUrl: string, path: string) {
     const { hostname, port } = new URL(serverUrl);
     this.#socket = connect({
       host: hostname,
@@ -29,7 +29,7 @@ export class SlowReader {
       .once('close', () => {
         this.#isClosed = true;
       });
-    this.#socket.write(`GET /executions/${executionId}/stream HTTP/1.1\r\nhost: localhost\r\n\r\n`);
+    this.#socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
     this.#timer = setInterval(() => this.#socket.resume(), SIP_EVERY_MS);
   }
 

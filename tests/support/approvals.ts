@@ -11,6 +11,7 @@ import { OPEN_SCOPE, type Scope } from '../../src/db/scope.ts';
 import type { OwnedExecution } from '../../src/executions/owned-execution.ts';
 import { suspendExecution } from '../../src/executions/suspend-execution.ts';
 import type { Notify } from '../../src/notifications/notify.ts';
+import { ThreadNews } from '../../src/threads/thread-news.ts';
 import { callTool } from '../../src/tools/call-tool.ts';
 import type { LeaseCheck } from '../../src/tools/lease-check.ts';
 import type { ToolCallRow } from '../../src/tools/ledger.ts';
@@ -115,7 +116,15 @@ export function decideAs(
 ): Promise<Approval> {
   const { scope = OPEN_SCOPE, agent, dispatch = recordDispatch().dispatch, notify } = options;
   const agents = { get: () => (agent === undefined ? undefined : { id: 'assistant', agent, error: null }) };
-  const deps = { db, agents, dispatch, notify, discard: async () => undefined, publish: () => undefined };
+  const deps = {
+    db,
+    agents,
+    dispatch,
+    notify,
+    discard: async () => undefined,
+    publish: () => undefined,
+    threadNews: new ThreadNews(),
+  };
   return decide(deps as Parameters<typeof decide>[0], scope, target, request);
 }
 

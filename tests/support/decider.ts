@@ -7,6 +7,7 @@ import type { Approval } from '../../src/approvals/view.ts';
 import { openDatabase } from '../../src/db/database.ts';
 import { OPEN_SCOPE } from '../../src/db/scope.ts';
 import { createEngine } from '../../src/dbos/engine.ts';
+import { ThreadNews } from '../../src/threads/thread-news.ts';
 import { silentLog } from './silent-log.ts';
 
 /** Somebody who decides with all that a decision can be, in this process, which runs no execution. */
@@ -31,7 +32,14 @@ export async function openDecider(databaseUrl: string, agentsDir: string): Promi
   });
   const { dispatch, segments } = engine;
   // Readers look at the table by themselves once a second.
-  const deps = { db, agents, dispatch, discard: segments.discard, publish: () => undefined };
+  const deps = {
+    db,
+    agents,
+    dispatch,
+    discard: segments.discard,
+    publish: () => undefined,
+    threadNews: new ThreadNews(),
+  };
   return {
     decide: (approvalId, request) => decide(deps, OPEN_SCOPE, { approvalId }, request),
     close: async () => {

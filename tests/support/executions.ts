@@ -10,6 +10,7 @@ import { type ClaimedExecution, claimExecution } from '../../src/executions/clai
 import { createExecution, type NewExecution } from '../../src/executions/create-execution.ts';
 import type { Dispatch } from '../../src/executions/dispatch.ts';
 import { OwnedExecution } from '../../src/executions/owned-execution.ts';
+import { ThreadNews } from '../../src/threads/thread-news.ts';
 import { silentLog } from './silent-log.ts';
 
 /** Remembers what was dispatched, and what was launched after the commit, instead of running it. */
@@ -36,6 +37,7 @@ export function cancelDeps(overrides: Partial<CancelDeps> = {}): CancelDeps {
     discard: async () => undefined,
     publish: () => undefined,
     abandon: () => undefined,
+    threadNews: new ThreadNews(),
     logger: silentLog,
     metrics: { executions: { finished: () => undefined, attemptEnded: () => undefined } },
     ...overrides,

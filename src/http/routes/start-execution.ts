@@ -1,12 +1,9 @@
-import { and, eq } from 'drizzle-orm';
 import { z } from 'zod';
 import { chooseAgent } from '../../agents/choose-agent.ts';
-import type { Transaction } from '../../db/database.ts';
-import { threads } from '../../db/schema.ts';
-import { type Scope, within } from '../../db/scope.ts';
 import { createExecution } from '../../executions/create-execution.ts';
 import { retryExecution } from '../../executions/retry-execution.ts';
 import { executionSchema } from '../../executions/view.ts';
+import { findLastAgent } from '../../threads/last-agent.ts';
 import { acceptedEffect, answerAccepted } from '../accepted-execution.ts';
 import { newExecutionSchema, toUserMessage } from '../execution-body.ts';
 import { idempotently, keyHeaders } from '../idempotency.ts';
@@ -50,7 +47,7 @@ const startExecution = route({
     const outcome = await idempotently(deps.db, scope, { key, method, path, body }, async (tx) => {
       const agent = chooseAgent(deps.agents, {
         requested: body.agentId,
-        ofThread: body.threadId === undefined ? undefined : await lastAgentOf(tx, scope, body.threadId),
+        ofThread: await findLastAgent(tx, scope, body.threadId),
         fallback: deps.config.OUTLAST_DEFAULT_AGENT,
       });
       const created = await createExecution(tx, deps, scope, {
@@ -61,7 +58,7 @@ const startExecution = route({
         source: 'api',
         onBusy: body.onBusy ?? 'enqueue',
       });
-      return acceptedEffect(tx, scope, created);
+      return acceptedEffect(tx, deps, scope, created);
     });
     return answerAccepted(call, deps, outcome);
   },
@@ -83,22 +80,10 @@ const retry = route({
     const { params, scope, method, path, body } = call;
     const key = call.headers['idempotency-key'];
     const outcome = await idempotently(deps.db, scope, { key, method, path, body }, async (tx) =>
-      acceptedEffect(tx, scope, await retryExecution(tx, deps.dispatch, scope, params.id)),
+      acceptedEffect(tx, deps, scope, await retryExecution(tx, deps.dispatch, scope, params.id)),
     );
     return answerAccepted(call, deps, outcome);
   },
 });
-
-async function lastAgentOf(
-  tx: Transaction,
-  scope: Scope,
-  threadId: string,
-): Promise<string | null | undefined> {
-  const [thread] = await tx
-    .select({ agentId: threads.agentId })
-    .from(threads)
-    .where(and(within(threads, scope), eq(threads.id, threadId)));
-  return thread?.agentId;
-}
 
 export const startRoutes: Route[] = [startExecution, retry];

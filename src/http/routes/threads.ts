@@ -1,15 +1,44 @@
 import { z } from 'zod';
+import { transaction } from '../../db/database.ts';
 import { Problem } from '../../problems/problem.ts';
+import { createThread } from '../../threads/create-thread.ts';
 import { getThread } from '../../threads/get-thread.ts';
-import { getMessage, listMessages } from '../../threads/list-messages.ts';
 import { listThreads } from '../../threads/list-threads.ts';
-import { messageSchema } from '../../threads/message-view.ts';
+import { updateThread } from '../../threads/update-thread.ts';
 import { threadIdSchema, threadSchema } from '../../threads/view.ts';
 import { json } from '../answer.ts';
-import { flag, limit, listCursor, metadataFilter, time, word } from '../query-fields.ts';
+import { answerOutcome, idempotently, keyHeaders } from '../idempotency.ts';
+import { parseInput } from '../parse-input.ts';
+import { limit, listCursor, metadataFilter, time, word } from '../query-fields.ts';
 import { type Route, route } from '../route.ts';
+import { newThreadSchema, patchedMetadataSchema, threadPatchSchema } from '../thread-body.ts';
 
 const params = z.object({ id: threadIdSchema });
+const theThread = { description: 'The thread.', content: { 'application/json': threadSchema } };
+
+const create = route({
+  method: 'post',
+  path: '/threads',
+  operationId: 'createThread',
+  summary: 'Make a thread',
+  description: 'Before its first message; a message makes one as well.',
+  tag: 'Threads',
+  headers: keyHeaders,
+  body: newThreadSchema,
+  answers: { 201: { ...theThread, headers: { location: 'Where the thread is.' } } },
+  problems: ['thread-exists', 'agent-not-found'],
+  handle: async ({ scope, method, path, body, headers }, deps) => {
+    const { agentId } = body;
+    if (agentId !== undefined && deps.agents.get(agentId) === undefined)
+      throw new Problem('agent-not-found', `There is no agent ${agentId}`);
+    const key = headers['idempotency-key'];
+    const outcome = await idempotently(deps.db, scope, { key, method, path, body }, async (tx) => {
+      const thread = await createThread(tx, scope, body);
+      return { status: 201, headers: { location: `/threads/${thread.id}` }, body: thread };
+    });
+    return answerOutcome(outcome);
+  },
+});
 
 const list = route({
   method: 'get',
@@ -44,74 +73,28 @@ const get = route({
   summary: 'Get a thread',
   tag: 'Threads',
   params,
-  answers: { 200: { description: 'The thread.', content: { 'application/json': threadSchema } } },
+  answers: { 200: theThread },
   handle: async (call, { db }) => json(await getThread(db.orm, call.scope, call.params.id)),
 });
 
-/** The position of a message, as a cursor. */
-const positionCursor = z.string().transform((text, context): number => {
-  const [, position] = /^p(\d{1,10})$/.exec(Buffer.from(text, 'base64url').toString('latin1')) ?? [];
-  if (position !== undefined && Number(position) < 2 ** 31) return Number(position);
-  context.addIssue({ code: 'custom', message: 'is not a cursor of this list' });
-  return z.NEVER;
-});
-
-const messages = route({
-  method: 'get',
-  path: '/threads/{id}/messages',
-  operationId: 'listMessages',
-  summary: 'List the messages of a thread, oldest first',
-  description:
-    'AI SDK UIMessages, all of one moment. The one that is still being written comes with what it has so far.',
+const update = route({
+  method: 'patch',
+  path: '/threads/{id}',
+  operationId: 'updateThread',
+  summary: 'Change the title or the metadata of a thread',
   tag: 'Threads',
   params,
-  query: z.strictObject({
-    order: z.enum(['asc', 'desc']).default('asc'),
-    omitActive: flag.optional().meta({ description: 'Leaves out the message that is still being written.' }),
-    limit,
-    cursor: positionCursor.optional(),
-  }),
-  answers: {
-    200: {
-      description: 'A page of messages.',
-      content: {
-        'application/json': z.object({
-          data: z.array(messageSchema),
-          nextCursor: z.string().nullable(),
-          streamCursor: z.string().meta({
-            description: 'As <ordinal>.<seq>: where to go on to miss nothing that comes after these.',
-          }),
-        }),
-      },
-    },
-  },
-  handle: async ({ scope, params: { id }, query }, { db }) => {
-    const { order, limit, cursor: after, omitActive = false } = query;
-    const { data, nextAfter, streamCursor } = await listMessages(db, scope, id, {
-      order,
-      limit,
-      after,
-      omitActive,
+  body: threadPatchSchema,
+  answers: { 200: theThread },
+  handle: async ({ scope, params: { id }, body }, { db }) => {
+    const checkMetadata = (metadata: unknown) =>
+      void parseInput(patchedMetadataSchema, { metadata }, 'validation-failed');
+    const thread = await transaction(db, async (tx) => {
+      await updateThread(tx, scope, id, body, checkMetadata);
+      return getThread(tx, scope, id);
     });
-    const nextCursor = nextAfter === null ? null : Buffer.from(`p${nextAfter}`).toString('base64url');
-    return json({ data, nextCursor, streamCursor });
+    return json(thread);
   },
 });
 
-const message = route({
-  method: 'get',
-  path: '/threads/{id}/messages/{messageId}',
-  operationId: 'getMessage',
-  summary: 'Get a message',
-  tag: 'Threads',
-  params: z.object({ id: threadIdSchema, messageId: z.string().regex(/^[^\0]{1,256}$/) }),
-  answers: { 200: { description: 'The message.', content: { 'application/json': messageSchema } } },
-  handle: async ({ scope, params: { id, messageId } }, { db }) => {
-    const found = await getMessage(db, scope, id, messageId);
-    if (found === undefined)
-      throw new Problem('not-found', `There is no message ${messageId} in thread ${id}`);
-    return json(found);
-  },
-});
-
-export const threadRoutes: Route[] = [list, get, messages, message];
+export const threadRoutes: Route[] = [create, list, get, update];

@@ -1,4 +1,5 @@
 import { Problem } from '../../problems/problem.ts';
+import type { ThreadCursor } from '../../threads/look-at-thread.ts';
 
 /** Where a reader says that it is. The first that is there counts. */
 export interface CursorSources {
@@ -20,6 +21,22 @@ export function resolveCursor({ lastEventId, after, startIndex }: CursorSources,
   if (startIndex === undefined) return 0;
   if (startIndex.startsWith('-')) return Math.max(0, lastSeq - parse('startIndex', startIndex.slice(1)));
   return within(parse('startIndex', startIndex), lastSeq);
+}
+
+/**
+ * The last chunk of a thread that the reader has; undefined for none.
+ * @throws Problem bad-cursor when it is not written as <ordinal>.<seq>
+ */
+export function parseThreadCursor({
+  lastEventId,
+  after,
+}: Pick<CursorSources, 'lastEventId' | 'after'>): ThreadCursor | undefined {
+  const [name, text] =
+    lastEventId !== undefined && lastEventId !== '' ? ['Last-Event-ID', lastEventId] : ['after', after];
+  if (text === undefined) return undefined;
+  const [, ordinal, seq] = /^(\d{1,9})\.(\d{1,9})$/.exec(text) ?? [];
+  if (ordinal === undefined) throw new Problem('bad-cursor', `${name} must be written as <ordinal>.<seq>`);
+  return { ordinal: Number(ordinal), seq: Number(seq) };
 }
 
 function parse(name: string, text: string): number {

@@ -27,7 +27,8 @@ export interface StreamOptions {
   headers?: Record<string, string>;
 }
 
-const KEEP_ALIVE_MS = 10_000;
+/** Without anything to send, a stream says after so many milliseconds that it is still there. */
+export const KEEP_ALIVE_MS = 10_000;
 
 /**
  * The log of an execution as an answer: replay, then live, until its final row.

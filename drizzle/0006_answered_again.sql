@@ -1,0 +1,1 @@
+ALTER TABLE "outlast"."workflow_executions" ADD COLUMN "drops_from" integer;

@@ -1,0 +1,141 @@
+import { and, eq, gt, isNull, sql } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
+import type { Transaction } from '../db/database.ts';
+import { messages, threads, workflowExecutions } from '../db/schema.ts';
+import { type Scope, within } from '../db/scope.ts';
+import { Problem } from '../problems/problem.ts';
+import { threadNotFound } from '../threads/get-thread.ts';
+import type { CancelDeps } from './cancel-execution.ts';
+import { cancelUnfinished } from './cancel-unfinished.ts';
+import { advanceThread, type CreatedExecution, findUnfinished } from './create-execution.ts';
+
+export interface AnswerAgain {
+  threadId: string;
+  /** A user's message, or the answer to one. */
+  messageId: string;
+  /** What the user's message is from now on; undefined leaves it as it is. */
+  parts?: unknown[] | undefined;
+  /** Names the agent, told the one that answered last. Asked once the message is found. @throws Problem */
+  chooseAgent(ofThread: string | null): string;
+}
+
+type Thread = typeof threads.$inferSelect;
+type MessageRow = typeof messages.$inferSelect;
+
+/**
+ * Has a message of a user answered again, edited or not. What came after it leaves the history: the messages are
+ * removed, and what is not final is cancelled in this transaction, so that it can write nothing more (L4). The
+ * executions and their logs stay, to be read by their ids.
+ * @throws Problem not-found, message-not-editable
+ */
+export async function answerAgain(
+  tx: Transaction,
+  deps: CancelDeps,
+  scope: Scope,
+  request: AnswerAgain,
+): Promise<CreatedExecution> {
+  const thread = await lockThread(tx, scope, request.threadId);
+  const question = await findQuestion(tx, thread, request);
+  const agentId = request.chooseAgent(thread.agentId);
+  const from = Math.floor(question.position / 2);
+  const why = request.parts === undefined ? 'It is answered again' : 'The message was edited';
+  const cancel = { reason: why, mode: 'discard', by: scope.ownerId } as const;
+  const afterCancel = await cancelUnfinished(tx, deps, thread.no, cancel, from);
+  await tx
+    .delete(messages)
+    .where(and(eq(messages.threadNo, thread.no), gt(messages.position, question.position)));
+  const executionId = uuidv7();
+  const ordinal = thread.lastOrdinal + 1;
+  if (request.parts !== undefined) await edit(tx, question, request.parts, executionId, ordinal);
+  const isBusy = (await findUnfinished(tx, thread)) !== undefined;
+  await tx.insert(workflowExecutions).values({
+    id: executionId,
+    ...scope,
+    threadNo: thread.no,
+    ordinal,
+    messageId: uuidv7(),
+    inputMessageId: question.id,
+    agentId,
+    source: 'api',
+    status: 'queued',
+    segment: isBusy ? 0 : 1,
+    dropsFrom: from,
+    input: { id: question.id, role: 'user', parts: request.parts ?? question.parts },
+  });
+  await advanceThread(tx, thread, ordinal, agentId);
+  const start = isBusy ? () => undefined : await deps.dispatch(tx, executionId, 1);
+  const launch = () => {
+    afterCancel();
+    start();
+  };
+  return { executionId, threadNo: thread.no, launch };
+}
+
+async function lockThread(tx: Transaction, scope: Scope, id: string): Promise<Thread> {
+  const [thread] = await tx
+    .select()
+    .from(threads)
+    .where(and(within(threads, scope), eq(threads.id, id)))
+    .for('no key update');
+  if (thread === undefined) throw threadNotFound(id);
+  return thread;
+}
+
+/** The user's message itself, or the one that an answer, also one that is still being written, is to. */
+async function findQuestion(
+  tx: Transaction,
+  thread: Thread,
+  { messageId, parts }: AnswerAgain,
+): Promise<MessageRow> {
+  const named = await findRow(tx, thread, messageId);
+  if (named?.role === 'user') return named;
+  if (named !== undefined && parts !== undefined)
+    throw new Problem('message-not-editable', 'Only messages of users can be edited');
+  const answering = parts === undefined ? await findAnswering(tx, thread, messageId, named) : undefined;
+  const question = answering === undefined ? undefined : await findRow(tx, thread, answering);
+  if (question === undefined)
+    throw new Problem('not-found', `There is no message ${messageId} in thread ${thread.id}`);
+  return question;
+}
+
+async function findRow(tx: Transaction, thread: Thread, id: string): Promise<MessageRow | undefined> {
+  const [row] = await tx
+    .select()
+    .from(messages)
+    .where(and(eq(messages.threadNo, thread.no), eq(messages.id, id)));
+  return row;
+}
+
+/** The id of the message that an answer is to; one that is over and not stored is not history any more. */
+async function findAnswering(
+  tx: Transaction,
+  thread: Thread,
+  messageId: string,
+  stored: MessageRow | undefined,
+): Promise<string | undefined> {
+  const [execution] = await tx
+    .select({ inputMessageId: workflowExecutions.inputMessageId })
+    .from(workflowExecutions)
+    .where(
+      and(
+        eq(workflowExecutions.threadNo, thread.no),
+        eq(workflowExecutions.messageId, messageId),
+        stored === undefined ? isNull(workflowExecutions.finishedAt) : undefined,
+      ),
+    );
+  return execution?.inputMessageId;
+}
+
+/** Moves the message to its new execution, as if it had come with it. */
+async function edit(
+  tx: Transaction,
+  question: MessageRow,
+  parts: unknown[],
+  executionId: string,
+  ordinal: number,
+): Promise<void> {
+  await tx
+    .update(messages)
+    .set({ parts, executionId, position: 2 * ordinal, createdAt: sql`clock_timestamp()` })
+    .where(and(eq(messages.threadNo, question.threadNo), eq(messages.id, question.id)));
+}

@@ -1,0 +1,147 @@
+import { uuidv7 } from 'uuidv7';
+import { z } from 'zod';
+import { chooseAgent } from '../../agents/choose-agent.ts';
+import type { Transaction } from '../../db/database.ts';
+import { whilePatient } from '../../db/retry.ts';
+import { type AnswerAgain, answerAgain } from '../../executions/answer-again.ts';
+import { type CreatedExecution, createExecution } from '../../executions/create-execution.ts';
+import { executionSchema } from '../../executions/view.ts';
+import { Problem } from '../../problems/problem.ts';
+import { findLastAgent } from '../../threads/last-agent.ts';
+import { messageSchema } from '../../threads/message-view.ts';
+import { threadIdSchema } from '../../threads/view.ts';
+import { acceptedMessage } from '../accepted-execution.ts';
+import type { Answer } from '../answer.ts';
+import type { HttpDeps } from '../deps.ts';
+import { answerOutcome, idempotently, keyHeaders } from '../idempotency.ts';
+import { type AnswerDescription, type Call, type Route, route } from '../route.ts';
+import { editedMessageSchema, newMessageSchema, regenerateSchema, toParts } from '../thread-body.ts';
+
+/** A process that froze inside a transaction holds its row until Postgres ends that, after 0.8 of the lease. */
+const PATIENCE_MS = 7000;
+
+const params = z.object({ id: threadIdSchema });
+const messageParams = z.object({ id: threadIdSchema, messageId: z.string().regex(/^[^\0]{1,256}$/) });
+
+const accepted: Record<number, AnswerDescription> = {
+  202: {
+    description: 'Accepted: message and execution are durable from now on.',
+    content: { 'application/json': z.object({ message: messageSchema, execution: executionSchema }) },
+    headers: {
+      location: 'Where the execution is.',
+      'x-execution-id': 'Its id.',
+      'idempotency-replayed': 'true, if this is the answer to an earlier request with the same key.',
+    },
+  },
+};
+
+const post = route({
+  method: 'post',
+  path: '/threads/{id}/messages',
+  operationId: 'postMessage',
+  summary: 'Add a message and have it answered',
+  description:
+    'A missing thread is made. The id of the message is a dedupe key: sent again, it starts no second execution. ' +
+    'Without `agentId`: the agent that answered last, as for executions.',
+  tag: 'Threads',
+  params,
+  headers: keyHeaders,
+  body: newMessageSchema,
+  answers: accepted,
+  problems: [
+    'thread-id-mismatch',
+    'agent-not-found',
+    'agent-required',
+    'agent-broken',
+    'thread-busy',
+    'message-id-reused',
+  ],
+  handle: (call, deps) => {
+    const { scope, body } = call;
+    const threadId = call.params.id;
+    if (body.threadId !== undefined && body.threadId !== threadId)
+      throw new Problem('thread-id-mismatch', `The body names another thread than ${threadId}`);
+    // Chosen before the first try: a second one, after a commit that was not heard of, finds the message.
+    const message = { id: body.id ?? uuidv7(), parts: toParts(body) };
+    return answerMessage(call, deps, async (tx) =>
+      createExecution(tx, deps, scope, {
+        agentId: choose(deps, body.agentId, await findLastAgent(tx, scope, threadId)),
+        threadId,
+        message,
+        metadata: {},
+        source: 'api',
+        onBusy: body.onBusy ?? 'overtake',
+        joinsKnown: true,
+      }),
+    );
+  },
+});
+
+const edit = route({
+  method: 'put',
+  path: '/threads/{id}/messages/{messageId}',
+  operationId: 'editMessage',
+  summary: 'Edit a message of a user and have it answered again',
+  description:
+    'What came after it leaves the history; what was running is cancelled and can write nothing more.',
+  tag: 'Threads',
+  params: messageParams,
+  headers: keyHeaders,
+  body: editedMessageSchema,
+  answers: accepted,
+  problems: ['agent-not-found', 'agent-required', 'agent-broken', 'message-not-editable'],
+  handle: (call, deps) => again(call, deps, { parts: toParts(call.body) }),
+});
+
+const regenerate = route({
+  method: 'post',
+  path: '/threads/{id}/messages/{messageId}/regenerate',
+  operationId: 'regenerateMessage',
+  summary: 'Drop an answer and answer again',
+  description: 'Takes the id of the answer, or of the message of the user that it is to.',
+  tag: 'Threads',
+  params: messageParams,
+  headers: keyHeaders,
+  body: regenerateSchema,
+  answers: accepted,
+  problems: ['agent-not-found', 'agent-required', 'agent-broken'],
+  handle: (call, deps) => again(call, deps, {}),
+});
+
+type MessageCall = Call<
+  { id: string; messageId: string },
+  unknown,
+  { 'idempotency-key'?: string | undefined },
+  { agentId?: string | undefined } | undefined
+>;
+
+function again(call: MessageCall, deps: HttpDeps, change: Pick<AnswerAgain, 'parts'>): Promise<Answer> {
+  const { id: threadId, messageId } = call.params;
+  const chooseAgent = (ofThread: string | null) => choose(deps, call.body?.agentId, ofThread);
+  return answerMessage(call, deps, (tx) =>
+    answerAgain(tx, deps, call.scope, { threadId, messageId, chooseAgent, ...change }),
+  );
+}
+
+function choose(deps: HttpDeps, requested: string | undefined, ofThread: string | null | undefined): string {
+  const fallback = deps.config.OUTLAST_DEFAULT_AGENT;
+  return chooseAgent(deps.agents, { requested, ofThread, fallback }).id;
+}
+
+/** Does it once for each key, and answers with the message and its execution. */
+async function answerMessage(
+  call: Call<unknown, unknown, MessageCall['headers'], unknown>,
+  deps: HttpDeps,
+  create: (tx: Transaction) => Promise<CreatedExecution>,
+): Promise<Answer> {
+  const { scope, method, path, body } = call;
+  const key = call.headers['idempotency-key'];
+  const outcome = await whilePatient(PATIENCE_MS, () =>
+    idempotently(deps.db, scope, { key, method, path, body }, async (tx) =>
+      acceptedMessage(tx, deps, scope, await create(tx)),
+    ),
+  );
+  return answerOutcome(outcome);
+}
+
+export const sendMessageRoutes: Route[] = [post, edit, regenerate];
