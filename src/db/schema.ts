@@ -351,6 +351,8 @@ export const approvals = outlast.table(
     decidedAt: time('decided_at'),
     // Made by whoever decides, so that one that did not hear its commit knows its own decision again.
     decisionId: uuid('decision_id'),
+    // The last seq of the log when the execution was first suspended with this open: what a client has by then.
+    suspendedSeq: integer('suspended_seq'),
     createdAt: createdAt(),
   },
   (t) => [

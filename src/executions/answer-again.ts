@@ -15,6 +15,7 @@ export interface AnswerAgain {
   messageId: string;
   /** What the user's message is from now on; undefined leaves it as it is. */
   parts?: unknown[] | undefined;
+  source: 'api' | 'chat';
   /** Names the agent, told the one that answered last. Asked once the message is found. @throws Problem */
   chooseAgent(ofThread: string | null): string;
 }
@@ -56,7 +57,7 @@ export async function answerAgain(
     messageId: uuidv7(),
     inputMessageId: question.id,
     agentId,
-    source: 'api',
+    source: request.source,
     status: 'queued',
     segment: isBusy ? 0 : 1,
     dropsFrom: from,

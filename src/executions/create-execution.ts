@@ -21,7 +21,7 @@ export interface NewExecution {
   threadId?: string | undefined;
   message: { id?: string | undefined; parts: unknown[] };
   metadata: Record<string, unknown>;
-  source: 'api';
+  source: 'api' | 'chat';
   /** `overtake`: interrupt what waits for a person, run after anything else. */
   onBusy: OnBusy | 'overtake';
   /** A message that the thread has already, with the same parts, has been answered: no second execution is made. */

@@ -1,6 +1,8 @@
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, isNull, sql } from 'drizzle-orm';
 import { findPendingReason } from '../approvals/pending.ts';
-import { workflowExecutions } from '../db/schema.ts';
+import { readLastSeq } from '../chunks/read-rows.ts';
+import type { Transaction } from '../db/database.ts';
+import { approvals, workflowExecutions } from '../db/schema.ts';
 import { endAttempt } from './hand-over.ts';
 import type { OwnedExecution } from './owned-execution.ts';
 
@@ -11,12 +13,13 @@ import type { OwnedExecution } from './owned-execution.ts';
  * @throws OwnershipLost
  */
 export async function suspendExecution(owned: OwnedExecution): Promise<boolean> {
-  const { id, attempt } = owned.claimed;
+  const { id, no, attempt } = owned.claimed;
   return owned.log.transact({
     work: async ({ tx }) => {
       const reason = await findPendingReason(tx, id);
       if (reason === undefined) return false;
       await endAttempt(tx, id, attempt, 'suspended');
+      await markAsked(tx, id, await readLastSeq(tx, no));
       await tx
         .update(workflowExecutions)
         .set({
@@ -30,4 +33,18 @@ export async function suspendExecution(owned: OwnedExecution): Promise<boolean> 
       return true;
     },
   });
+}
+
+/** Keeps how much of the log a client has that stops reading here, for when it goes on. */
+async function markAsked(tx: Transaction, executionId: string, lastSeq: number): Promise<void> {
+  await tx
+    .update(approvals)
+    .set({ suspendedSeq: lastSeq })
+    .where(
+      and(
+        eq(approvals.executionId, executionId),
+        eq(approvals.status, 'pending'),
+        isNull(approvals.suspendedSeq),
+      ),
+    );
 }

@@ -4,6 +4,7 @@ import type { Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { cancelRoutes } from './routes/cancel.ts';
+import { chatRoutes } from './routes/chat.ts';
 import { documentationRoutes } from './routes/documentation.ts';
 import { executionLogRoutes } from './routes/execution-log.ts';
 import { executionRoutes } from './routes/executions.ts';
@@ -32,6 +33,7 @@ export function allRoutes({ version }: Pick<HttpDeps, 'version'>): Route[] {
     ...approvalRoutes,
     ...notificationRoutes,
     ...inboxRoutes,
+    ...chatRoutes,
     ...operationRoutes,
     ...documentationRoutes(() => {
       document ??= describeApi(routes, version.version);

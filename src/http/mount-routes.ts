@@ -10,10 +10,11 @@ import { closedSignal, responseSink } from './stream/sink.ts';
 
 /** Makes Express answer the routes, and every other method on their paths. */
 export function mountRoutes(app: Application, routes: readonly Route[], deps: HttpDeps): void {
-  const readBody = bodyReader(deps.config.OUTLAST_BODY_LIMIT);
+  const readUsual = bodyReader(deps.config.OUTLAST_BODY_LIMIT);
   // Path by path: one that comes first is not taken for a later one with a parameter, whatever the method.
   for (const [path, allow] of allowedMethods(routes)) {
     for (const route of routes.filter((each) => each.path === path)) {
+      const readBody = route.bodyLimit === undefined ? readUsual : bodyReader(route.bodyLimit);
       app[route.method](expressPath(path), async (req, res) => {
         const call = await parseCall(route, req, res, readBody, deps);
         await sendAnswer(req, res, await route.handle(call, deps));

@@ -48,6 +48,8 @@ export interface RouteDefinition<
   /** The headers that the route reads; others are let through. */
   headers?: H;
   body?: B;
+  /** Bytes that its body may have, where it is not what the configuration says. */
+  bodyLimit?: number;
   answers: Record<number, AnswerDescription>;
   /** The problems that are this route's own. */
   problems?: readonly ProblemCode[];

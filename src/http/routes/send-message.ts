@@ -119,7 +119,7 @@ function again(call: MessageCall, deps: HttpDeps, change: Pick<AnswerAgain, 'par
   const { id: threadId, messageId } = call.params;
   const chooseAgent = (ofThread: string | null) => choose(deps, call.body?.agentId, ofThread);
   return answerMessage(call, deps, (tx) =>
-    answerAgain(tx, deps, call.scope, { threadId, messageId, chooseAgent, ...change }),
+    answerAgain(tx, deps, call.scope, { threadId, messageId, source: 'api', chooseAgent, ...change }),
   );
 }
 

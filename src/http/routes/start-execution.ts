@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { chooseAgent } from '../../agents/choose-agent.ts';
 import { createExecution } from '../../executions/create-execution.ts';
+import { forkExecution } from '../../executions/fork-execution.ts';
 import { retryExecution } from '../../executions/retry-execution.ts';
 import { executionSchema } from '../../executions/view.ts';
 import { findLastAgent } from '../../threads/last-agent.ts';
@@ -86,4 +87,31 @@ const retry = route({
   },
 });
 
-export const startRoutes: Route[] = [startExecution, retry];
+const fork = route({
+  method: 'post',
+  path: '/executions/{id}/fork',
+  operationId: 'forkExecution',
+  summary: 'Go on from a turn in a thread of its own',
+  description:
+    'History and turns up to `fromTurn` are copied into a new thread, and the next turn is asked for anew; the ' +
+    'original stays as it is.',
+  tag: 'Executions',
+  params: z.object({ id: uuid }),
+  headers: keyHeaders,
+  body: z.strictObject({
+    fromTurn: z.int().min(1).max(10_000).meta({ description: 'The last turn that is kept, from 1.' }),
+  }),
+  answers: accepted,
+  problems: ['turn-not-finished', 'log-expired'],
+  handle: async (call, deps) => {
+    const { params, scope, method, path, body } = call;
+    const key = call.headers['idempotency-key'];
+    const outcome = await idempotently(deps.db, scope, { key, method, path, body }, async (tx) => {
+      const from = { executionId: params.id, fromTurn: body.fromTurn };
+      return acceptedEffect(tx, deps, scope, await forkExecution(tx, deps.dispatch, scope, from));
+    });
+    return answerAccepted(call, deps, outcome);
+  },
+});
+
+export const startRoutes: Route[] = [startExecution, retry, fork];

@@ -25,6 +25,10 @@ export interface StreamOptions {
   /** Ends the stream when the execution waits for a person, too. */
   untilSuspended: boolean;
   headers?: Record<string, string>;
+  /** Chunks without a number that come before the rows. */
+  opening?: readonly object[];
+  /** Ends with `finish` even where the log does not: there are clients that go on asking until they read one. */
+  alwaysFinishes?: boolean;
 }
 
 /** Without anything to send, a stream says after so many milliseconds that it is still there. */
@@ -71,11 +75,12 @@ export function streamHeaders(head: LogHead): Record<string, string> {
 }
 
 async function pump(deps: StreamDeps, options: StreamOptions, sink: Sink): Promise<void> {
-  const { head, after, framing } = options;
-  if (head.final && after === head.lastSeq) return sink.write(framing.opening + framing.done);
+  const { head, after, framing, opening = [] } = options;
+  const beginning = framing.opening + opening.map((chunk) => framing.unnumbered(chunk)).join('');
+  if (head.final && after === head.lastSeq) return sink.write(beginning + endOf(options));
   const heartbeat = setInterval(() => sink.ping(framing.keepAlive), deps.keepAliveMs ?? KEEP_ALIVE_MS);
   try {
-    if (framing.opening !== '') await sink.write(framing.opening);
+    if (beginning !== '') await sink.write(beginning);
     const end = await pumpLog(deps, options, sink, heartbeat);
     if (!sink.signal.aborted) await sink.write(end);
   } catch (error) {
@@ -89,11 +94,13 @@ async function pump(deps: StreamDeps, options: StreamOptions, sink: Sink): Promi
 /** Writes the log, a stretch at a time. @returns what tells the client that this was all */
 async function pumpLog(
   deps: StreamDeps,
-  { scope, head, after, framing, untilSuspended }: StreamOptions,
+  options: StreamOptions,
   sink: Sink,
   heartbeat: NodeJS.Timeout,
 ): Promise<string> {
+  const { scope, head, after, framing, untilSuspended } = options;
   let isSuspended = false;
+  let lastChunk: string | undefined;
   const isEnough = async (cursor: number) => {
     isSuspended = await waitsForPerson(deps.db, scope, head.executionId, cursor);
     return isSuspended;
@@ -107,8 +114,17 @@ async function pumpLog(
   for await (const stretch of log) {
     const written = sink.write(framing.rows(stretch));
     heartbeat.refresh();
+    lastChunk = stretch.lastChunk;
     if (written !== undefined) await written;
   }
-  const suspension = { type: 'finish', finishReason: 'tool-calls' };
-  return (isSuspended ? framing.unnumbered(suspension) : '') + framing.done;
+  if (isSuspended) return framing.unnumbered(SUSPENSION) + framing.done;
+  return endOf(options, lastChunk);
+}
+
+const SUSPENSION = { type: 'finish', finishReason: 'tool-calls' };
+
+/** What tells the client that this was all, by the last chunk that it was given. */
+function endOf({ framing, alwaysFinishes = false }: StreamOptions, lastChunk?: string): string {
+  const isMissing = lastChunk === undefined || lastChunk.startsWith('{"type":"abort"');
+  return (alwaysFinishes && isMissing ? framing.unnumbered({ type: 'finish' }) : '') + framing.done;
 }

@@ -9,11 +9,16 @@ export interface Framing {
   readonly keepAlive: string;
   /** What says "this is all": a stream that ends without it was cut. */
   readonly done: string;
+  /** One chunk of the log. */
+  row(seq: number, chunk: string): string;
   /** All chunks of a stretch, to be sent with one write. */
   rows(stretch: LogStretch): string;
   /** A chunk that is no row of the log, and has no place in it. */
   unnumbered(chunk: object): string;
 }
+
+const sseRow = (seq: number, chunk: string) => `id: ${seq}\ndata: ${chunk}\n\n`;
+const ndjsonRow = (seq: number, chunk: string) => `{"seq":${seq},"chunk":${chunk}}\n`;
 
 /** Server-sent events. JSON has no raw line break, so that a chunk is one `data` line. */
 export const SSE: Framing = {
@@ -21,7 +26,8 @@ export const SSE: Framing = {
   opening: 'retry: 1000\n\n',
   keepAlive: ': keep-alive\n\n',
   done: 'data: [DONE]\n\n',
-  rows: framedOnce((seq, chunk) => `id: ${seq}\ndata: ${chunk}\n\n`),
+  row: sseRow,
+  rows: framedOnce(sseRow),
   unnumbered: (chunk) => `data: ${JSON.stringify(chunk)}\n\n`,
 };
 
@@ -31,7 +37,8 @@ export const NDJSON: Framing = {
   opening: '',
   keepAlive: '\n',
   done: '{"done":true}\n',
-  rows: framedOnce((seq, chunk) => `{"seq":${seq},"chunk":${chunk}}\n`),
+  row: ndjsonRow,
+  rows: framedOnce(ndjsonRow),
   unnumbered: (chunk) => `{"seq":null,"chunk":${JSON.stringify(chunk)}}\n`,
 };
 

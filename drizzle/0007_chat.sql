@@ -1,0 +1,1 @@
+ALTER TABLE "outlast"."approvals" ADD COLUMN "suspended_seq" integer;

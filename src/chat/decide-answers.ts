@@ -1,0 +1,79 @@
+import { and, asc, eq, inArray, or } from 'drizzle-orm';
+import { decide } from '../approvals/decide.ts';
+import type { ApprovalRow } from '../approvals/view.ts';
+import { approvals, threads, workflowExecutions } from '../db/schema.ts';
+import { type Scope, within } from '../db/scope.ts';
+import type { HttpDeps } from '../http/deps.ts';
+import { Problem } from '../problems/problem.ts';
+import { answerTo, type ToolAnswer, toDecision } from './tool-answers.ts';
+
+/** What became of the answers in a chat's messages. */
+export interface Answered {
+  /** The approvals that the messages are about, decided before or by them. */
+  mentioned: readonly ApprovalRow[];
+  /** Those of them that were pending, and that this request was to decide. */
+  decided: readonly ApprovalRow[];
+}
+
+/** What others decided in between: the client reads their decision in the log. */
+const DECIDED_BY_OTHERS = ['already-decided', 'approval-expired'];
+
+/**
+ * Decides what waits for a person and is answered in the messages of a chat, each in a transaction of its own. What
+ * is decided already stays as it is.
+ * @throws Problem may-not-decide, validation-failed
+ */
+export async function decideAnswers(
+  deps: HttpDeps,
+  scope: Scope,
+  threadId: string,
+  answers: readonly ToolAnswer[],
+): Promise<Answered> {
+  if (answers.length === 0) return { mentioned: [], decided: [] };
+  const known = await findApprovals(deps, scope, threadId, answers);
+  const knownIds = new Set(known.map(({ id }) => id));
+  const mentioned: ApprovalRow[] = [];
+  const decided: ApprovalRow[] = [];
+  for (const row of known) {
+    const answer = answerTo(row, answers, knownIds);
+    const request = answer && toDecision(row.kind, answer);
+    if (request === undefined) continue;
+    mentioned.push(row);
+    if (row.status !== 'pending') continue;
+    await decide(deps, scope, { approvalId: row.id }, request).catch(unlessDecided);
+    decided.push(row);
+  }
+  return { mentioned, decided };
+}
+
+/** The approvals of the thread that an answer may be meant for, oldest first. */
+async function findApprovals(
+  { db }: HttpDeps,
+  scope: Scope,
+  threadId: string,
+  answers: readonly ToolAnswer[],
+): Promise<ApprovalRow[]> {
+  const ids = answers.flatMap(({ approval }) => (isUuid(approval?.id) ? [approval.id] : []));
+  const calls = answers.map(({ toolCallId }) => toolCallId).filter((id) => !id.includes('\0'));
+  const ofThread = db.orm
+    .select({ id: workflowExecutions.id })
+    .from(workflowExecutions)
+    .innerJoin(threads, eq(threads.no, workflowExecutions.threadNo))
+    .where(and(within(threads, scope), eq(threads.id, threadId)));
+  const isMeant = or(inArray(approvals.id, ids), inArray(approvals.toolCallId, calls));
+  return db.orm
+    .select()
+    .from(approvals)
+    .where(and(inArray(approvals.executionId, ofThread), isMeant))
+    .orderBy(asc(approvals.createdAt), asc(approvals.id));
+}
+
+function unlessDecided(error: unknown): void {
+  if (!(error instanceof Problem && DECIDED_BY_OTHERS.includes(error.code))) throw error;
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function isUuid(id: string | undefined): id is string {
+  return id !== undefined && UUID.test(id);
+}

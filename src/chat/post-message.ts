@@ -1,0 +1,34 @@
+import { chooseAgent } from '../agents/choose-agent.ts';
+import type { Transaction } from '../db/database.ts';
+import type { Scope } from '../db/scope.ts';
+import { type CreatedExecution, createExecution } from '../executions/create-execution.ts';
+import type { HttpDeps } from '../http/deps.ts';
+import { findLastAgent } from '../threads/last-agent.ts';
+import type { ChatBody, SentMessage } from './chat-body.ts';
+
+/**
+ * Adds the message of a user to a chat and has it answered, unless it was before: then that answer is meant. A chat
+ * does not wait behind a question that the user has walked away from.
+ * @throws Problem as `createExecution` does
+ */
+export async function postMessage(
+  tx: Transaction,
+  deps: HttpDeps,
+  scope: Scope,
+  { threadId, body, message }: { threadId: string; body: ChatBody; message: SentMessage },
+): Promise<CreatedExecution> {
+  const agent = chooseAgent(deps.agents, {
+    requested: body.agentId ?? undefined,
+    ofThread: await findLastAgent(tx, scope, threadId),
+    fallback: deps.config.OUTLAST_DEFAULT_AGENT,
+  });
+  return createExecution(tx, deps, scope, {
+    agentId: agent.id,
+    threadId,
+    message,
+    metadata: {},
+    source: 'chat',
+    onBusy: 'overtake',
+    joinsKnown: true,
+  });
+}

@@ -1,0 +1,29 @@
+import { chooseAgent } from '../agents/choose-agent.ts';
+import type { Transaction } from '../db/database.ts';
+import type { Scope } from '../db/scope.ts';
+import { answerAgain } from '../executions/answer-again.ts';
+import type { CreatedExecution } from '../executions/create-execution.ts';
+import type { HttpDeps } from '../http/deps.ts';
+import type { ChatBody } from './chat-body.ts';
+import type { Rewriting } from './find-rewriting.ts';
+
+/** Has a message of a chat answered again, edited or not. @throws Problem as `answerAgain` does */
+export function rewriteHistory(
+  tx: Transaction,
+  deps: HttpDeps,
+  scope: Scope,
+  { threadId, body, messageId, parts }: Rewriting & { threadId: string; body: ChatBody },
+): Promise<CreatedExecution> {
+  return answerAgain(tx, deps, scope, {
+    threadId,
+    messageId,
+    parts,
+    source: 'chat',
+    chooseAgent: (ofThread) =>
+      chooseAgent(deps.agents, {
+        requested: body.agentId ?? undefined,
+        ofThread,
+        fallback: deps.config.OUTLAST_DEFAULT_AGENT,
+      }).id,
+  });
+}

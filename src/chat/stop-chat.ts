@@ -1,0 +1,33 @@
+import { and, eq } from 'drizzle-orm';
+import type { Transaction } from '../db/database.ts';
+import { threads } from '../db/schema.ts';
+import { type Scope, within } from '../db/scope.ts';
+import { cancelUnfinished } from '../executions/cancel-unfinished.ts';
+import { findUnfinished } from '../executions/create-execution.ts';
+import type { HttpDeps } from '../http/deps.ts';
+
+/**
+ * Cancels what is being written in a chat, and what waits for it, and keeps what was said so far.
+ * @returns the execution that was active, and what to call after the commit; undefined when there was none
+ */
+export async function stopChat(
+  tx: Transaction,
+  deps: HttpDeps,
+  scope: Scope,
+  threadId: string,
+): Promise<{ executionId: string; afterCommit: () => void } | undefined> {
+  const [thread] = await tx
+    .select({ no: threads.no })
+    .from(threads)
+    .where(and(within(threads, scope), eq(threads.id, threadId)))
+    .for('no key update');
+  const executionId = thread && (await findUnfinished(tx, thread));
+  if (thread === undefined || executionId === undefined) return undefined;
+  const request = { reason: null, mode: 'interrupt', by: scope.ownerId } as const;
+  const afterCancel = await cancelUnfinished(tx, deps, thread.no, request);
+  const afterCommit = () => {
+    afterCancel();
+    deps.threadNews.changed(thread.no);
+  };
+  return { executionId, afterCommit };
+}

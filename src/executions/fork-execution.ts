@@ -1,0 +1,161 @@
+import { and, eq, isNotNull, lt, lte, sql } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
+import type { Chunk } from '../chunks/chunk.ts';
+import { isFinal } from '../chunks/chunk.ts';
+import { insertInTransaction } from '../chunks/insert-rows.ts';
+import { readAllRows } from '../chunks/read-rows.ts';
+import { type Entry, linesAfter, makeRows } from '../chunks/row.ts';
+import type { Transaction } from '../db/database.ts';
+import { executionTurns, messages, threads, toolCalls, workflowExecutions } from '../db/schema.ts';
+import { type Scope, within } from '../db/scope.ts';
+import { Problem } from '../problems/problem.ts';
+import { NO_USAGE } from '../turns/usage.ts';
+import type { CreatedExecution } from './create-execution.ts';
+import type { Dispatch } from './dispatch.ts';
+import { executionNotFound } from './get-execution.ts';
+
+type Execution = typeof workflowExecutions.$inferSelect;
+
+/**
+ * Goes on from a turn of an execution in a thread of its own: history, kept turns and their rows of the log are
+ * copied, and the next turn is asked for anew. The original is left as it is.
+ * @param fromTurn the last turn that is kept, from 1
+ * @throws Problem not-found, turn-not-finished, log-expired
+ */
+export async function forkExecution(
+  tx: Transaction,
+  dispatch: Dispatch,
+  scope: Scope,
+  { executionId, fromTurn }: { executionId: string; fromTurn: number },
+): Promise<CreatedExecution> {
+  const original = await findExecution(tx, scope, executionId);
+  await refuseUnfinished(tx, original, fromTurn);
+  const entries = await keptEntries(tx, original, fromTurn);
+  const threadNo = await copyThread(tx, scope, original);
+  const fork = await insertFork(tx, scope, original, threadNo);
+  const rows = makeRows([startOf(fork), ...entries], 1, 0);
+  await insertInTransaction(tx, { executionId: fork.id, executionNo: fork.no, ...scope, attempt: 0 }, rows);
+  await copyTurns(tx, original, fork, fromTurn);
+  return { executionId: fork.id, threadNo, launch: await dispatch(tx, fork.id, 1) };
+}
+
+async function findExecution(tx: Transaction, scope: Scope, id: string): Promise<Execution> {
+  const [execution] = await tx
+    .select()
+    .from(workflowExecutions)
+    .where(and(within(workflowExecutions, scope), eq(workflowExecutions.id, id)))
+    // It must not be deleted meanwhile, and its log must not expire.
+    .for('share');
+  if (execution === undefined) throw executionNotFound(id);
+  if (execution.logExpiredAt === null) return execution;
+  throw new Problem('log-expired', 'The rows of this log were removed: there is nothing to go on from');
+}
+
+async function refuseUnfinished(tx: Transaction, { id }: Execution, fromTurn: number): Promise<void> {
+  const isKept = (t: typeof executionTurns | typeof toolCalls) =>
+    and(eq(t.executionId, id), lte(t.turn, fromTurn), isNotNull(t.endedAt));
+  const turns = await tx.$count(executionTurns, isKept(executionTurns));
+  const calls = await tx.$count(toolCalls, and(eq(toolCalls.executionId, id), lte(toolCalls.turn, fromTurn)));
+  if (turns === fromTurn && (await tx.$count(toolCalls, isKept(toolCalls))) === calls) return;
+  throw new Problem(
+    'turn-not-finished',
+    `The execution has not finished turn ${fromTurn} and its tool calls`,
+  );
+}
+
+/**
+ * The turns and their calls as they were, but for what they cost: that was paid by the original. By SQL alone: an
+ * output that is the JSON null is not the same as none.
+ */
+async function copyTurns(
+  tx: Transaction,
+  { id }: Execution,
+  fork: Execution,
+  fromTurn: number,
+): Promise<void> {
+  await tx.execute(sql`
+    INSERT INTO outlast.execution_turns (execution_id, turn, tenant_id, attempt, model, response_messages, tool_calls,
+      usage, finish_reason, started_at, ended_at)
+    SELECT ${fork.id}, turn, tenant_id, 0, model, response_messages, tool_calls, ${JSON.stringify(NO_USAGE)}::json,
+      finish_reason, started_at, ended_at
+    FROM outlast.execution_turns WHERE execution_id = ${id} AND turn <= ${fromTurn}`);
+  await tx.execute(sql`
+    INSERT INTO outlast.tool_calls (execution_id, tool_call_id, tenant_id, turn, position, tool_name, input,
+      edited_input, idempotent, status, attempt, output, error_code, error_text, created_at, started_at, ended_at)
+    SELECT ${fork.id}, tool_call_id, tenant_id, turn, position, tool_name, input,
+      edited_input, idempotent, status, attempt, output, error_code, error_text, created_at, started_at, ended_at
+    FROM outlast.tool_calls WHERE execution_id = ${id} AND turn <= ${fromTurn}`);
+}
+
+/** The rows of the kept turns. Neither the original's first row nor its last is one of the fork's. */
+async function keptEntries(tx: Transaction, { no }: Execution, fromTurn: number): Promise<Entry[]> {
+  const lines = linesAfter(await readAllRows(tx, no), 1);
+  return lines
+    .filter(({ turn, chunk }) => turn <= fromTurn && !isFinal(chunk))
+    .map(({ turn, chunk }) => ({ turn, chunk: JSON.parse(chunk) as Chunk }));
+}
+
+function startOf({ id, messageId }: Execution): Entry {
+  return { turn: 0, chunk: { type: 'start', messageId, messageMetadata: { executionId: id } } };
+}
+
+/** A thread with the history that the original had. */
+async function copyThread(tx: Transaction, scope: Scope, original: Execution): Promise<number> {
+  const [thread] = await tx.select().from(threads).where(eq(threads.no, original.threadNo));
+  const { title, metadata } = thread as typeof threads.$inferSelect;
+  const copy = {
+    ...scope,
+    id: uuidv7(),
+    title,
+    metadata,
+    agentId: original.agentId,
+    lastOrdinal: original.ordinal,
+  };
+  const [inserted] = await tx.insert(threads).values(copy).returning({ no: threads.no });
+  const threadNo = (inserted as { no: number }).no;
+  const history = await tx
+    .select()
+    .from(messages)
+    .where(and(eq(messages.threadNo, original.threadNo), lt(messages.position, 2 * original.ordinal)));
+  // What was asked comes from the execution itself: its message may have been edited since, or asked again.
+  const earlier = history.filter(({ id }) => id !== original.inputMessageId);
+  const question = {
+    id: original.inputMessageId,
+    tenantId: original.tenantId,
+    position: 2 * original.ordinal,
+    role: 'user' as const,
+    parts: (original.input as { parts: unknown[] }).parts,
+    status: 'complete' as const,
+    executionId: original.id,
+    createdAt: original.createdAt,
+  };
+  await tx.insert(messages).values([...earlier, question].map((message) => ({ ...message, threadNo })));
+  return threadNo;
+}
+
+async function insertFork(
+  tx: Transaction,
+  scope: Scope,
+  original: Execution,
+  threadNo: number,
+): Promise<Execution> {
+  const { ordinal, inputMessageId, agentId, input, metadata } = original;
+  const [fork] = await tx
+    .insert(workflowExecutions)
+    .values({
+      id: uuidv7(),
+      ...scope,
+      threadNo,
+      ordinal,
+      messageId: uuidv7(),
+      inputMessageId,
+      agentId,
+      source: 'api',
+      status: 'queued',
+      segment: 1,
+      input,
+      metadata,
+    })
+    .returning();
+  return fork as Execution;
+}
