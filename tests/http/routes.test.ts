@@ -38,6 +38,7 @@ describe('every route', () => {
       messageId: String(messageId),
       name: 'start.js',
       toolCallId: 'call_1',
+      api: id,
       approvals: approvalIds[0] ?? '',
     };
   });
