@@ -9,7 +9,7 @@ import { OPEN_SCOPE } from '../../src/db/scope.ts';
 
 type Values = Partial<typeof approvals.$inferInsert> & { threadId?: string; status?: ApprovalStatus };
 
-/** An approval as it stands in the tables, of an execution of its own on a worker that does not exist. */
+/** An approval as it stands in the tables, of an execution of its own that waits for it. */
 export async function insertApproval(db: Database, values: Values = {}): Promise<string> {
   const { threadId = uuidv7(), status = 'pending', ...given } = values;
   const id = given.id ?? uuidv7();
@@ -35,10 +35,11 @@ export async function insertApproval(db: Database, values: Values = {}): Promise
       inputMessageId: 'question',
       agentId: 'a',
       source: 'api',
-      status: 'running',
+      status: 'suspended',
+      suspendedReason: 'approval',
+      suspendedAt: new Date(),
       segment: 1,
       attempt: 1,
-      workerId: 'w',
       input: {},
     });
     await tx.insert(approvals).values({
