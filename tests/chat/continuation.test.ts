@@ -109,7 +109,7 @@ describe('a chat whose answer waits for a person', () => {
     const chat = await waiting();
     const [call = ''] = callsOf(chat);
     const continued = await send(chat, { [call]: { approved: false, reason: 'not today' } });
-    const text = continued.chunks.map((chunk) => chunk['delta'] ?? '').join('');
+    const text = continued.chunks.map(({ delta }) => (typeof delta === 'string' ? delta : '')).join('');
     expect(text).toContain('{"denied":"not today"}');
   });
 

@@ -28,8 +28,8 @@ const read = async (path: string) => (await ask(server.url, path)).json();
 const messagesOf = async (thread: unknown) => (await read(`/threads/${String(thread)}/messages`)).data;
 const rowsOf = async (id: string) =>
   parseEvents((await ask(server.url, `/executions/${id}/stream`)).text).slice(0, -1);
-const textsOf = (message: Record<string, unknown> | undefined) =>
-  (message?.['parts'] as { type: string; text?: string }[]).flatMap(({ text }) => text ?? []);
+const textsOf = (message: Record<string, unknown> = {}) =>
+  (message['parts'] as { type: string; text?: string }[]).flatMap(({ text }) => text ?? []);
 
 async function forked(fromTurn: number) {
   const accepted = await fork(original.id, { fromTurn });
