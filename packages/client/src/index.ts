@@ -1,0 +1,10 @@
+export { type ChatTransportOptions, OutlastChatTransport } from './chat/chat-transport.ts';
+export { createOutlastClient, type OutlastClient } from './client.ts';
+export type { Agent, Approval, Execution, Message, Operations, Problem, Thread } from './generated.ts';
+export type { ConnectionOptions } from './http/connection.ts';
+export type { RequestOptions } from './http/operation.ts';
+export { OutlastProblem } from './problem.ts';
+export type { InboxEvent, InboxOptions } from './stream/approval-stream.ts';
+export type { AttachOptions, ThreadEvent } from './stream/attach-thread.ts';
+export type { LogRow, StreamOptions } from './stream/execution-stream.ts';
+export type { ConnectionState } from './stream/follow.ts';
