@@ -131,6 +131,13 @@ describe('a tab that follows', () => {
     expect(ids()).toEqual(['a', 'x', 'y']);
   });
 
+  test('asks until it is answered, at every sign of life', () => {
+    const { hear, asks } = openTab();
+    for (const n of [0, 1, 2]) hear({ kind: 'alive', term: 5, n });
+    hear(update(5, 3, 'a'));
+    expect(asks()).toBe(4);
+  });
+
   test('does not listen to what is for another tab', async () => {
     const { hear, ids } = openTab();
     hear({ ...state(5, 1, 'a'), to: 'you' });

@@ -134,16 +134,19 @@ export class SharedThread {
   #hearLeader(told: Told): void {
     if (this.#isLeading || told.term < this.#term) return;
     this.#group?.heard();
+    const isAnswer = told.kind === 'state' && told.to === this.#options.tab;
     if (told.term > this.#term) {
       this.#term = told.term;
       this.#isSynced = false;
       this.#held = undefined;
-      if (told.kind !== 'state') this.#askForState();
+      if (told.kind !== 'alive' && !isAnswer) this.#askForState();
     }
     if (told.kind === 'state') {
-      if (told.to === this.#options.tab) void this.#become(told);
+      if (isAnswer) void this.#become(told);
     } else if (this.#held !== undefined) this.#held.push(told);
     else if (this.#isSynced) this.#apply(told);
+    // What was asked before may have reached nobody.
+    else if (told.kind === 'alive') this.#askForState();
   }
 
   #apply(told: Told & { kind: 'update' | 'alive' }): void {
