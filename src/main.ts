@@ -360,6 +360,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     dispatch: engine.dispatch,
     discard: engine.segments.discard,
     notify: notifyOf(config),
+    outbound: createOutbound({ allowPrivate: config.OUTLAST_FILES_ALLOW_PRIVATE }),
     publish: (executionNo, rows) => logWriter.publish(executionNo, rows),
     abandon: (segment, reason) => executions.abandon(segment, reason),
     isDraining: () => closing.signal.aborted,

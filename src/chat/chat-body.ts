@@ -62,6 +62,8 @@ export function lastUserId({ messages }: ChatBody): string | undefined {
 export interface SentMessage {
   id?: string | undefined;
   parts: unknown[];
+  /** Of the parts, in the body. */
+  pointer: string;
 }
 
 /** Under its own index, so that what is wrong is pointed at where the client has it. */
@@ -69,7 +71,7 @@ function parseMessage({ messages }: ChatBody, index: number): SentMessage {
   const shape = z.object({ messages: z.object({ [index]: chatMessageSchema }) });
   const parsed = parseInput(shape, { messages: { [index]: messages[index] } }, 'validation-failed');
   const { id, parts } = parsed.messages[index] as z.output<typeof chatMessageSchema>;
-  return { id, parts };
+  return { id, parts, pointer: `/messages/${index}/parts` };
 }
 
 /** The id of the last message, if it is an assistant's. */

@@ -9,6 +9,8 @@ export interface Rewriting {
   messageId: string;
   /** Undefined: as it was. */
   parts: unknown[] | undefined;
+  /** Of these parts, in the body. */
+  pointer: string;
 }
 
 /**
@@ -25,12 +27,14 @@ export async function findRewriting(
   const { trigger, messageId } = body;
   if (trigger === 'regenerate-message') {
     for (const id of [messageId, lastUserId(body)]) {
-      if (await isKnown(db, scope, threadId, id)) return { messageId: id as string, parts: undefined };
+      if (await isKnown(db, scope, threadId, id))
+        return { messageId: id as string, parts: undefined, pointer: '' };
     }
     return undefined;
   }
   if ((await roleOf(db, scope, threadId, messageId)) !== 'user') return undefined;
-  return { messageId: messageId as string, parts: userMessageById(body, messageId as string).parts };
+  const { parts, pointer } = userMessageById(body, messageId as string);
+  return { messageId: messageId as string, parts, pointer };
 }
 
 async function isKnown(

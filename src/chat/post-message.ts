@@ -2,9 +2,18 @@ import { chooseAgent } from '../agents/choose-agent.ts';
 import type { Transaction } from '../db/database.ts';
 import type { Scope } from '../db/scope.ts';
 import { type CreatedExecution, createExecution } from '../executions/create-execution.ts';
+import type { FetchedFiles } from '../files/fetch-files.ts';
 import type { HttpDeps } from '../http/deps.ts';
 import { findLastAgent } from '../threads/last-agent.ts';
-import type { ChatBody, SentMessage } from './chat-body.ts';
+import type { ChatBody } from './chat-body.ts';
+
+/** What is new in a chat. */
+interface ChatMessage {
+  threadId: string;
+  body: ChatBody;
+  message: { id: string; parts: unknown[] };
+  files: FetchedFiles;
+}
 
 /**
  * Adds the message of a user to a chat and has it answered, unless it was before: then that answer is meant. A chat
@@ -15,7 +24,7 @@ export async function postMessage(
   tx: Transaction,
   deps: HttpDeps,
   scope: Scope,
-  { threadId, body, message }: { threadId: string; body: ChatBody; message: SentMessage },
+  { threadId, body, message, files }: ChatMessage,
 ): Promise<CreatedExecution> {
   const agent = chooseAgent(deps.agents, {
     requested: body.agentId ?? undefined,
@@ -26,6 +35,7 @@ export async function postMessage(
     agentId: agent.id,
     threadId,
     message,
+    files,
     metadata: {},
     source: 'chat',
     onBusy: 'overtake',

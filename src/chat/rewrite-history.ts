@@ -3,6 +3,7 @@ import type { Transaction } from '../db/database.ts';
 import type { Scope } from '../db/scope.ts';
 import { answerAgain } from '../executions/answer-again.ts';
 import type { CreatedExecution } from '../executions/create-execution.ts';
+import type { FetchedFiles } from '../files/fetch-files.ts';
 import type { HttpDeps } from '../http/deps.ts';
 import type { ChatBody } from './chat-body.ts';
 import type { Rewriting } from './find-rewriting.ts';
@@ -12,12 +13,19 @@ export function rewriteHistory(
   tx: Transaction,
   deps: HttpDeps,
   scope: Scope,
-  { threadId, body, messageId, parts }: Rewriting & { threadId: string; body: ChatBody },
+  {
+    threadId,
+    body,
+    messageId,
+    parts,
+    files,
+  }: Rewriting & { threadId: string; body: ChatBody; files: FetchedFiles },
 ): Promise<CreatedExecution> {
   return answerAgain(tx, deps, scope, {
     threadId,
     messageId,
     parts,
+    files,
     source: 'chat',
     chooseAgent: (ofThread) =>
       chooseAgent(deps.agents, {

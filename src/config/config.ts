@@ -37,6 +37,8 @@ const environment = z.object({
   OUTLAST_DEFAULT_AGENT: z.string().min(1).optional(),
   OUTLAST_ROLE: z.enum(['all', 'api', 'worker']).default('all'),
   OUTLAST_BODY_LIMIT: integer(1_048_576, 1024, 104_857_600),
+  OUTLAST_FILE_LIMIT: integer(10_485_760, 1024, 104_857_600),
+  OUTLAST_FILES_ALLOW_PRIVATE: flag,
   OUTLAST_ALLOWED_ORIGINS: list.pipe(z.array(z.url({ protocol: /^https?$/ }))),
   WORKER_CONCURRENCY: integer(100, 1, 10_000),
   WORKER_HEARTBEAT_MS: integer(1000, 50, 60_000),

@@ -30,6 +30,7 @@ const json = customType<{ data: unknown; driverData: unknown }>({
   dataType: () => 'json',
   toDriver: (value) => JSON.stringify(value),
 });
+const bytes = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' });
 const tenantId = () => text('tenant_id').notNull();
 const time = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
 const createdAt = () => time('created_at').notNull().defaultNow();
@@ -79,6 +80,30 @@ export const messages = outlast.table(
     unique('messages_position_key').on(t.threadNo, t.position),
     check('messages_role_check', sql`${t.role} IN ('user', 'assistant')`),
     check('messages_status_check', sql`${t.status} IN ('complete', 'partial')`),
+  ],
+);
+
+/** What a file of a user's message held when the message was accepted: nobody fetches it a second time. */
+export const messageFiles = outlast.table(
+  'message_files',
+  {
+    threadNo: bigint('thread_no', { mode: 'number' }).notNull(),
+    messageId: text('message_id').notNull(),
+    // An address is too long for an index.
+    no: integer('no').notNull(),
+    tenantId: tenantId(),
+    url: text('url').notNull(),
+    mediaType: text('media_type').notNull(),
+    content: bytes('content').notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    primaryKey({ name: 'message_files_pkey', columns: [t.threadNo, t.messageId, t.no] }),
+    foreignKey({
+      name: 'message_files_message_fkey',
+      columns: [t.threadNo, t.messageId],
+      foreignColumns: [messages.threadNo, messages.id],
+    }).onDelete('cascade'),
   ],
 );
 

@@ -1,8 +1,10 @@
 import { and, eq, gt, isNull, sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../db/database.ts';
-import { messages, threads, workflowExecutions } from '../db/schema.ts';
+import { messageFiles, messages, threads, workflowExecutions } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
+import type { FetchedFiles } from '../files/fetch-files.ts';
+import { storeFiles } from '../files/store-files.ts';
 import { Problem } from '../problems/problem.ts';
 import { threadNotFound } from '../threads/get-thread.ts';
 import type { CancelDeps } from './cancel-execution.ts';
@@ -15,6 +17,8 @@ export interface AnswerAgain {
   messageId: string;
   /** What the user's message is from now on; undefined leaves it as it is. */
   parts?: unknown[] | undefined;
+  /** What these parts point to, if it was fetched. */
+  files?: FetchedFiles | undefined;
   source: 'api' | 'chat';
   /** Names the agent, told the one that answered last. Asked once the message is found. @throws Problem */
   chooseAgent(ofThread: string | null): string;
@@ -27,7 +31,7 @@ type MessageRow = typeof messages.$inferSelect;
  * Has a message of a user answered again, edited or not. What came after it leaves the history: the messages are
  * removed, and what is not final is cancelled in this transaction, so that it can write nothing more (L4). The
  * executions and their logs stay, to be read by their ids.
- * @throws Problem not-found, message-not-editable
+ * @throws Problem not-found, message-not-editable; FilesMissing
  */
 export async function answerAgain(
   tx: Transaction,
@@ -47,7 +51,10 @@ export async function answerAgain(
     .where(and(eq(messages.threadNo, thread.no), gt(messages.position, question.position)));
   const executionId = uuidv7();
   const ordinal = thread.lastOrdinal + 1;
-  if (request.parts !== undefined) await edit(tx, question, request.parts, executionId, ordinal);
+  if (request.parts !== undefined) {
+    const edited = { ...question, parts: request.parts, executionId, position: 2 * ordinal };
+    await edit(tx, edited, request.files ?? new Map());
+  }
   const isBusy = (await findUnfinished(tx, thread)) !== undefined;
   await tx.insert(workflowExecutions).values({
     id: executionId,
@@ -128,15 +135,14 @@ async function findAnswering(
 }
 
 /** Moves the message to its new execution, as if it had come with it. */
-async function edit(
-  tx: Transaction,
-  question: MessageRow,
-  parts: unknown[],
-  executionId: string,
-  ordinal: number,
-): Promise<void> {
+async function edit(tx: Transaction, edited: MessageRow, files: FetchedFiles): Promise<void> {
+  const { threadNo, id, parts, executionId, position } = edited;
   await tx
     .update(messages)
-    .set({ parts, executionId, position: 2 * ordinal, createdAt: sql`clock_timestamp()` })
-    .where(and(eq(messages.threadNo, question.threadNo), eq(messages.id, question.id)));
+    .set({ parts, executionId, position, createdAt: sql`clock_timestamp()` })
+    .where(and(eq(messages.threadNo, threadNo), eq(messages.id, id)));
+  await tx
+    .delete(messageFiles)
+    .where(and(eq(messageFiles.threadNo, threadNo), eq(messageFiles.messageId, id)));
+  await storeFiles(tx, edited, files);
 }

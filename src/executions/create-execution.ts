@@ -4,6 +4,8 @@ import { canonicalJson } from '../approvals/canonical-json.ts';
 import type { Transaction } from '../db/database.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
+import type { FetchedFiles } from '../files/fetch-files.ts';
+import { storeFiles } from '../files/store-files.ts';
 import { Problem } from '../problems/problem.ts';
 import type { CancelDeps } from './cancel-execution.ts';
 import { cancelUnfinished } from './cancel-unfinished.ts';
@@ -20,6 +22,8 @@ export interface NewExecution {
   /** Made if it does not exist; a new one if absent. */
   threadId?: string | undefined;
   message: { id?: string | undefined; parts: unknown[] };
+  /** What the parts of the message point to, if it was fetched. */
+  files?: FetchedFiles | undefined;
   metadata: Record<string, unknown>;
   source: 'api' | 'chat';
   /** `overtake`: interrupt what waits for a person, run after anything else. */
@@ -41,7 +45,7 @@ type Thread = typeof threads.$inferSelect;
  * Stores the user's message and an execution that answers it, and sees to it that it is run (E4: what commits
  * here is durable). In a busy thread it waits, as segment 0, until the one before it is final, unless it is to
  * interrupt: then all that is not final is cancelled with it, in this transaction.
- * @throws Problem thread-busy, message-id-reused
+ * @throws Problem thread-busy, message-id-reused; FilesMissing
  */
 export async function createExecution(
   tx: Transaction,
@@ -64,6 +68,8 @@ export async function createExecution(
   const ordinal = thread.lastOrdinal + 1;
   const input = { id: request.message.id ?? uuidv7(), role: 'user' as const, parts: request.message.parts };
   await insertInput(tx, thread, executionId, ordinal, input);
+  const { no: threadNo, tenantId } = thread;
+  await storeFiles(tx, { ...input, threadNo, tenantId }, request.files ?? new Map());
   await tx.insert(workflowExecutions).values({
     id: executionId,
     ...scope,

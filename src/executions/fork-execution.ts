@@ -8,6 +8,7 @@ import { type Entry, linesAfter, makeRows } from '../chunks/row.ts';
 import type { Transaction } from '../db/database.ts';
 import { executionTurns, messages, threads, toolCalls, workflowExecutions } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
+import { copyFiles } from '../files/copy-files.ts';
 import { Problem } from '../problems/problem.ts';
 import { NO_USAGE } from '../turns/usage.ts';
 import type { CreatedExecution } from './create-execution.ts';
@@ -116,7 +117,9 @@ async function copyThread(tx: Transaction, scope: Scope, original: Execution): P
   const history = await tx
     .select()
     .from(messages)
-    .where(and(eq(messages.threadNo, original.threadNo), lt(messages.position, 2 * original.ordinal)));
+    .where(and(eq(messages.threadNo, original.threadNo), lt(messages.position, 2 * original.ordinal)))
+    // An edit must not take their files away before they are copied.
+    .for('share');
   // What was asked comes from the execution itself: its message may have been edited since, or asked again.
   const earlier = history.filter(({ id }) => id !== original.inputMessageId);
   const question = {
@@ -130,6 +133,7 @@ async function copyThread(tx: Transaction, scope: Scope, original: Execution): P
     createdAt: original.createdAt,
   };
   await tx.insert(messages).values([...earlier, question].map((message) => ({ ...message, threadNo })));
+  await copyFiles(tx, { from: original.threadNo, to: threadNo });
   return threadNo;
 }
 

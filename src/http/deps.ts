@@ -10,6 +10,7 @@ import type { Dispatch } from '../executions/dispatch.ts';
 import type { DiscardSegments, Segment } from '../executions/hand-over.ts';
 import type { Metrics } from '../metrics/create-metrics.ts';
 import type { Notify } from '../notifications/notify.ts';
+import type { SendOutbound } from '../outbound/request.ts';
 import type { ThreadNews } from '../threads/thread-news.ts';
 
 /** What the routes work on. */
@@ -25,6 +26,8 @@ export interface HttpDeps {
   readonly discard: DiscardSegments;
   /** Undefined when nobody wants to be told. */
   readonly notify: Notify | undefined;
+  /** Fetches the files of messages. */
+  readonly outbound: SendOutbound;
   /** Tells readers, here and in other processes, of committed rows; without rows, of another change. */
   publish(executionNo: number, rows: readonly LogRow[]): void;
   /** Ends what this process does for a segment, if it runs it. */
@@ -36,6 +39,8 @@ export interface HttpDeps {
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'contentType' | 'scrape' | 'executions'>;
   readonly version: { readonly version: string; readonly node: string; readonly applicationVersion: string };
+  /** Milliseconds that the files of a message may take to come. Default: 10000. */
+  readonly fileTimeoutMs?: number;
   /** Milliseconds without a row after which a stream sends a sign of life. Default: 10000. */
   readonly keepAliveMs?: number;
   /** Milliseconds without news after which a stream looks at the table by itself. Default: 10000. */

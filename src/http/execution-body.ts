@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { MOST_REMOTE_FILES, remoteFilesOf, toRemoteUrl } from '../files/remote-files.ts';
 import { threadIdSchema } from '../threads/view.ts';
 import { hasOnlyPlainText, isPlainText } from './json-content.ts';
 
 const METADATA_BYTES = 16 * 1024;
 const METADATA_KEY = 64;
+const URL_LENGTH = 8192;
 export const ON_BUSY = ['enqueue', 'reject', 'interrupt'] as const;
 
 const textPart = z.strictObject({
@@ -13,10 +15,29 @@ const textPart = z.strictObject({
   providerMetadata: z.record(z.string(), z.unknown()).optional(),
 });
 
+const fileUrl = z
+  .string()
+  .superRefine((text, context) => {
+    const message = faultOfUrl(text);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  })
+  .meta({
+    description:
+      'A `data:` URL, or an `https:` URL, which is fetched before the message is accepted and never again.',
+  });
+
+function faultOfUrl(text: string): string | undefined {
+  if (/^data:[^,]*,/i.test(text)) return undefined;
+  const url = toRemoteUrl(text);
+  if (url === undefined) return 'must be a data: or an https: URL';
+  if (url.username !== '' || url.password !== '') return 'must have no user name and no password';
+  return text.length > URL_LENGTH ? `must have at most ${URL_LENGTH} characters` : undefined;
+}
+
 const filePart = z.strictObject({
   type: z.literal('file'),
   mediaType: z.string().min(1).max(256),
-  url: z.string().regex(/^data:[^,]*,/i, 'must be a data: URL; files are not fetched from elsewhere'),
+  url: fileUrl,
   filename: z.string().max(1024).optional(),
   providerMetadata: z.record(z.string(), z.unknown()).optional(),
 });
@@ -30,7 +51,11 @@ export const messageIdSchema = z
 /** What a user's message is made of. */
 export const userPartsSchema = z
   .array(z.discriminatedUnion('type', [textPart, filePart], { error: 'must be a text part or a file part' }))
-  .min(1, 'must have at least one part');
+  .min(1, 'must have at least one part')
+  .refine(
+    (parts) => remoteFilesOf(parts).length <= MOST_REMOTE_FILES,
+    `must have at most ${MOST_REMOTE_FILES} files with https: URLs`,
+  );
 
 /** A user's message, as clients send it. */
 export const userMessageSchema = z

@@ -33,6 +33,7 @@ export const PROBLEM_CODES = {
   'agent-broken': { status: 422, title: 'The agent cannot run' },
   'agent-required': { status: 422, title: 'An agent has to be named' },
   'decision-not-applicable': { status: 422, title: 'This cannot be decided in this way' },
+  'file-unavailable': { status: 422, title: 'A file of the message cannot be had' },
   'thread-id-required': { status: 422, title: 'The chat has to be named' },
   'validation-failed': { status: 422, title: 'The body is not valid' },
   internal: { status: 500, title: 'Something went wrong in the server' },

@@ -3,7 +3,7 @@ import type { AgentDefinition, AgentLimits } from '../agents/define-agent.ts';
 import { inputJsonSchema } from '../agents/input-json-schema.ts';
 import type { ResolvedModel } from '../agents/model-registry.ts';
 import { type Chunk, validateChunk } from '../chunks/chunk.ts';
-import { brokenStream, modelCallFailed } from './model-failure.ts';
+import { brokenStream, ModelCallFailed, modelCallFailed } from './model-failure.ts';
 import type { TurnIds } from './turn-ids.ts';
 import { toUsage, type Usage } from './usage.ts';
 
@@ -74,6 +74,7 @@ async function streamAnswer(
     messages: call.messages,
     tools,
     maxRetries: 0,
+    experimental_download: refuseDownloads,
     abortSignal: call.signal,
     ...(call.limits.maxOutputTokens === undefined ? {} : { maxOutputTokens: call.limits.maxOutputTokens }),
     onError: ({ error }) => {
@@ -145,6 +146,13 @@ function toolsToOffer(agent: AgentDefinition): ToolSet {
     offered[name] = tool({ description: definition.description, inputSchema: schema });
   }
   return offered;
+}
+
+/** Files come with the prompt: neither the SDK nor a provider goes where somebody's message says. */
+async function refuseDownloads(wanted: readonly unknown[]): Promise<never[]> {
+  if (wanted.length === 0) return [];
+  const detail = 'The prompt has a file that was not fetched';
+  throw new ModelCallFailed({ code: 'model-error', detail, retryable: false, retryAfterMs: undefined });
 }
 
 /** Reads a stream to its end, or leaves it at once when the signal aborts, even if the model does not heed it. */

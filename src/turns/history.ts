@@ -2,7 +2,10 @@ import { convertToModelMessages, type ModelMessage, type UIMessage } from 'ai';
 import { and, asc, eq, lt } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
 import { messages } from '../db/schema.ts';
+import { readFiles } from '../files/read-files.ts';
+import { remoteFilesOf } from '../files/remote-files.ts';
 import { readAnswer } from './answer.ts';
+import { inlineFiles } from './inline-files.ts';
 import { unfinishedTurn } from './unfinished-turn.ts';
 
 /**
@@ -23,15 +26,24 @@ export async function readHistory(
   const history: ModelMessage[] = [];
   for (const message of stored) {
     const parts = message.parts as UIMessage['parts'];
-    history.push(...(message.role === 'user' ? await fromUser(parts) : await fromAnswer(db, message, parts)));
+    history.push(
+      ...(message.role === 'user'
+        ? await fromUser(db, message, parts)
+        : await fromAnswer(db, message, parts)),
+    );
   }
   return { history, answer: (await readAnswer(db, execution.id)).messages };
 }
 
-async function fromUser(parts: UIMessage['parts']): Promise<ModelMessage[]> {
+async function fromUser(
+  db: Executor,
+  { threadNo, id }: { threadNo: number; id: string },
+  parts: UIMessage['parts'],
+): Promise<ModelMessage[]> {
+  const files = remoteFilesOf(parts).length === 0 ? new Map() : await readFiles(db, threadNo, id);
   const converted = await convertToModelMessages([{ role: 'user', parts }]);
   // Providers refuse a message without content.
-  return converted.filter((item) => item.content.length > 0);
+  return converted.filter((item) => item.content.length > 0).map((item) => inlineFiles(item, files));
 }
 
 async function fromAnswer(

@@ -11,6 +11,7 @@ import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
 import { type HttpServer, startHttp } from '../../src/http/server.ts';
 import { createMetrics } from '../../src/metrics/create-metrics.ts';
+import { createOutbound } from '../../src/outbound/request.ts';
 import { ThreadNews } from '../../src/threads/thread-news.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
@@ -50,6 +51,7 @@ export async function serveAlone(overrides: Partial<HttpDeps> = {}): Promise<Tes
     dispatch: async () => () => undefined,
     discard: async () => undefined,
     notify: undefined,
+    outbound: createOutbound(),
     publish: (executionNo, rows) => recentRows.publish(executionNo, rows),
     abandon: () => undefined,
     readiness: async () => ({ database: 'ok' }),

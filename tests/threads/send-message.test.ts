@@ -174,7 +174,7 @@ describe('a message', () => {
     [{ parts: [] }, 422, 'validation-failed'],
     [{ parts: [{ type: 'tool-add', text: 'x' }] }, 422, 'validation-failed'],
     [
-      { parts: [{ type: 'file', mediaType: 'image/png', url: 'https://example.com/a.png' }] },
+      { parts: [{ type: 'file', mediaType: 'image/png', url: 'http://example.com/a.png' }] },
       422,
       'validation-failed',
     ],

@@ -528,6 +528,7 @@ export interface UserMessage {
     | {
         type: 'file';
         mediaType: string;
+        /** A `data:` URL, or an `https:` URL, which is fetched before the message is accepted and never again. */
         url: string;
         filename?: string;
         providerMetadata?: {
@@ -682,6 +683,7 @@ export interface NewMessage {
     | {
         type: 'file';
         mediaType: string;
+        /** A `data:` URL, or an `https:` URL, which is fetched before the message is accepted and never again. */
         url: string;
         filename?: string;
         providerMetadata?: {
@@ -710,6 +712,7 @@ export interface EditedMessage {
     | {
         type: 'file';
         mediaType: string;
+        /** A `data:` URL, or an `https:` URL, which is fetched before the message is accepted and never again. */
         url: string;
         filename?: string;
         providerMetadata?: {
@@ -798,6 +801,7 @@ export interface Problem {
     | 'agent-broken'
     | 'agent-required'
     | 'decision-not-applicable'
+    | 'file-unavailable'
     | 'thread-id-required'
     | 'validation-failed'
     | 'internal'

@@ -21,6 +21,8 @@ import type { CreatedExecution } from '../../executions/create-execution.ts';
 import { getExecution } from '../../executions/get-execution.ts';
 import { type LogHead, readLogHead } from '../../executions/log-head.ts';
 import { executionSchema } from '../../executions/view.ts';
+import type { FetchedFiles } from '../../files/fetch-files.ts';
+import { type SentParts, withFiles } from '../../files/with-files.ts';
 import { threadIdSchema } from '../../threads/view.ts';
 import { acceptedEffect } from '../accepted-execution.ts';
 import type { Answer } from '../answer.ts';
@@ -84,6 +86,7 @@ const send = route({
     'may-not-decide',
     'message-id-reused',
     'message-not-editable',
+    'file-unavailable',
     'thread-id-required',
     'log-expired',
   ],
@@ -92,8 +95,8 @@ const send = route({
     const threadId = threadIdOf(body);
     const rewriting = await findRewriting(deps.db.orm, scope, threadId, body);
     if (rewriting !== undefined) {
-      const done = await once(call, deps, (tx) =>
-        rewriteHistory(tx, deps, scope, { threadId, body, ...rewriting }),
+      const done = await once(call, deps, rewriting, (tx, files) =>
+        rewriteHistory(tx, deps, scope, { threadId, body, files, ...rewriting }),
       );
       return answerWhole(call, deps, done);
     }
@@ -101,9 +104,11 @@ const send = route({
     const continued = await findContinued(call, deps, threadId);
     if (continued === undefined) {
       // Named before the first try: a second one, after a commit that was not heard of, finds the message.
-      const { id = uuidv7(), parts } = lastUserMessage(body);
-      const message = { id, parts };
-      const done = await once(call, deps, (tx) => postMessage(tx, deps, scope, { threadId, body, message }));
+      const { id = uuidv7(), ...sent } = lastUserMessage(body);
+      const message = { id, parts: sent.parts };
+      const done = await once(call, deps, sent, (tx, files) =>
+        postMessage(tx, deps, scope, { threadId, body, message, files }),
+      );
       return answerWhole(call, deps, done);
     }
     const head = await readLogHead(deps.db.orm, scope, continued.id);
@@ -116,13 +121,16 @@ const send = route({
 function once(
   call: PostCall,
   deps: HttpDeps,
-  work: (tx: Transaction) => Promise<CreatedExecution>,
+  sent: SentParts,
+  work: (tx: Transaction, files: FetchedFiles) => Promise<CreatedExecution>,
 ): Promise<Outcome> {
   const { scope, method, path, body } = call;
   const key = call.headers['idempotency-key'];
-  return whilePatient(PATIENCE_MS, () =>
-    idempotently(deps.db, scope, { key, method, path, body }, async (tx) =>
-      acceptedEffect(tx, deps, scope, await work(tx)),
+  return withFiles(deps, sent, (files) =>
+    whilePatient(PATIENCE_MS, () =>
+      idempotently(deps.db, scope, { key, method, path, body }, async (tx) =>
+        acceptedEffect(tx, deps, scope, await work(tx, files)),
+      ),
     ),
   );
 }

@@ -6,6 +6,8 @@ import { whilePatient } from '../../db/retry.ts';
 import { type AnswerAgain, answerAgain } from '../../executions/answer-again.ts';
 import { type CreatedExecution, createExecution } from '../../executions/create-execution.ts';
 import { executionSchema } from '../../executions/view.ts';
+import type { FetchedFiles } from '../../files/fetch-files.ts';
+import { withFiles } from '../../files/with-files.ts';
 import { Problem } from '../../problems/problem.ts';
 import { findLastAgent } from '../../threads/last-agent.ts';
 import { messageSchema } from '../../threads/message-view.ts';
@@ -55,6 +57,7 @@ const post = route({
     'agent-broken',
     'thread-busy',
     'message-id-reused',
+    'file-unavailable',
   ],
   handle: (call, deps) => {
     const { scope, body } = call;
@@ -63,11 +66,12 @@ const post = route({
       throw new Problem('thread-id-mismatch', `The body names another thread than ${threadId}`);
     // Chosen before the first try: a second one, after a commit that was not heard of, finds the message.
     const message = { id: body.id ?? uuidv7(), parts: toParts(body) };
-    return answerMessage(call, deps, async (tx) =>
+    return answerMessage(call, deps, message.parts, async (tx, files) =>
       createExecution(tx, deps, scope, {
         agentId: choose(deps, body.agentId, await findLastAgent(tx, scope, threadId)),
         threadId,
         message,
+        files,
         metadata: {},
         source: 'api',
         onBusy: body.onBusy ?? 'overtake',
@@ -89,7 +93,7 @@ const edit = route({
   headers: keyHeaders,
   body: editedMessageSchema,
   answers: accepted,
-  problems: ['agent-not-found', 'agent-required', 'agent-broken', 'message-not-editable'],
+  problems: ['agent-not-found', 'agent-required', 'agent-broken', 'message-not-editable', 'file-unavailable'],
   handle: (call, deps) => again(call, deps, { parts: toParts(call.body) }),
 });
 
@@ -118,8 +122,8 @@ type MessageCall = Call<
 function again(call: MessageCall, deps: HttpDeps, change: Pick<AnswerAgain, 'parts'>): Promise<Answer> {
   const { id: threadId, messageId } = call.params;
   const chooseAgent = (ofThread: string | null) => choose(deps, call.body?.agentId, ofThread);
-  return answerMessage(call, deps, (tx) =>
-    answerAgain(tx, deps, call.scope, { threadId, messageId, source: 'api', chooseAgent, ...change }),
+  return answerMessage(call, deps, change.parts, (tx, files) =>
+    answerAgain(tx, deps, call.scope, { threadId, messageId, source: 'api', chooseAgent, files, ...change }),
   );
 }
 
@@ -132,13 +136,16 @@ function choose(deps: HttpDeps, requested: string | undefined, ofThread: string 
 async function answerMessage(
   call: Call<unknown, unknown, MessageCall['headers'], unknown>,
   deps: HttpDeps,
-  create: (tx: Transaction) => Promise<CreatedExecution>,
+  parts: unknown[] | undefined,
+  create: (tx: Transaction, files: FetchedFiles) => Promise<CreatedExecution>,
 ): Promise<Answer> {
   const { scope, method, path, body } = call;
   const key = call.headers['idempotency-key'];
-  const outcome = await whilePatient(PATIENCE_MS, () =>
-    idempotently(deps.db, scope, { key, method, path, body }, async (tx) =>
-      acceptedMessage(tx, deps, scope, await create(tx)),
+  const outcome = await withFiles(deps, { parts, pointer: '/parts' }, (files) =>
+    whilePatient(PATIENCE_MS, () =>
+      idempotently(deps.db, scope, { key, method, path, body }, async (tx) =>
+        acceptedMessage(tx, deps, scope, await create(tx, files)),
+      ),
     ),
   );
   return answerOutcome(outcome);

@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { chooseAgent } from '../../agents/choose-agent.ts';
+import type { Transaction } from '../../db/database.ts';
 import { createExecution } from '../../executions/create-execution.ts';
 import { forkExecution } from '../../executions/fork-execution.ts';
 import { retryExecution } from '../../executions/retry-execution.ts';
 import { executionSchema } from '../../executions/view.ts';
+import type { FetchedFiles } from '../../files/fetch-files.ts';
+import { withFiles } from '../../files/with-files.ts';
 import { findLastAgent } from '../../threads/last-agent.ts';
 import { acceptedEffect, answerAccepted } from '../accepted-execution.ts';
 import { newExecutionSchema, toUserMessage } from '../execution-body.ts';
@@ -41,11 +44,20 @@ const startExecution = route({
   headers: keyHeaders,
   body: newExecutionSchema,
   answers: accepted,
-  problems: ['agent-not-found', 'agent-required', 'agent-broken', 'thread-busy', 'message-id-reused'],
+  problems: [
+    'agent-not-found',
+    'agent-required',
+    'agent-broken',
+    'thread-busy',
+    'message-id-reused',
+    'file-unavailable',
+  ],
   handle: async (call, deps) => {
     const { body, scope, method, path } = call;
     const key = call.headers['idempotency-key'];
-    const outcome = await idempotently(deps.db, scope, { key, method, path, body }, async (tx) => {
+    const message = toUserMessage(body.input);
+    const sent = { parts: message.parts, pointer: '/input/parts' };
+    const start = async (tx: Transaction, files: FetchedFiles) => {
       const agent = chooseAgent(deps.agents, {
         requested: body.agentId,
         ofThread: await findLastAgent(tx, scope, body.threadId),
@@ -54,13 +66,17 @@ const startExecution = route({
       const created = await createExecution(tx, deps, scope, {
         agentId: agent.id,
         threadId: body.threadId,
-        message: toUserMessage(body.input),
+        message,
+        files,
         metadata: body.metadata ?? {},
         source: 'api',
         onBusy: body.onBusy ?? 'enqueue',
       });
       return acceptedEffect(tx, deps, scope, created);
-    });
+    };
+    const outcome = await withFiles(deps, sent, (files) =>
+      idempotently(deps.db, scope, { key, method, path, body }, (tx) => start(tx, files)),
+    );
     return answerAccepted(call, deps, outcome);
   },
 });
