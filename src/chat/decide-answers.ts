@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, or } from 'drizzle-orm';
+import { and, asc, eq, inArray, or, sql } from 'drizzle-orm';
 import { decide } from '../approvals/decide.ts';
 import type { ApprovalRow } from '../approvals/view.ts';
 import { approvals, threads, workflowExecutions } from '../db/schema.ts';
@@ -60,7 +60,11 @@ async function findApprovals(
     .from(workflowExecutions)
     .innerJoin(threads, eq(threads.no, workflowExecutions.threadNo))
     .where(and(within(threads, scope), eq(threads.id, threadId)));
-  const isMeant = or(inArray(approvals.id, ids), inArray(approvals.toolCallId, calls));
+  // As one parameter each: a long history has more calls than a statement has room for parameters.
+  const isMeant = or(
+    sql`${approvals.id} = ANY(${sql.param(ids)}::uuid[])`,
+    sql`${approvals.toolCallId} = ANY(${sql.param(calls)}::text[])`,
+  );
   return db.orm
     .select()
     .from(approvals)

@@ -2,6 +2,7 @@ import { and, asc, desc, eq, sql } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
 import { threads, workflowExecutions } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
+import { threadIdSchema } from '../threads/view.ts';
 
 /** The stream that a chat goes on with. */
 export interface ChatStream {
@@ -25,8 +26,10 @@ export async function findChatStream(
   scope: Scope,
   id: string,
 ): Promise<ChatStream | undefined> {
-  const found = (await findUnfinished(db, scope, id)) ?? (await findJustEnded(db, scope, id));
-  if (found !== undefined) return { ...found, base: undefined };
+  if (threadIdSchema.safeParse(id).success) {
+    const found = (await findUnfinished(db, scope, id)) ?? (await findJustEnded(db, scope, id));
+    if (found !== undefined) return { ...found, base: undefined };
+  }
   const [, executionId, base] = RUN.exec(id) ?? [];
   if (executionId === undefined) return undefined;
   const execution = await findExecution(db, scope, executionId);

@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, sql } from 'drizzle-orm';
+import { and, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../db/database.ts';
 import { messageFiles, messages, threads, workflowExecutions } from '../db/schema.ts';
@@ -100,7 +100,11 @@ async function findQuestion(
   if (named !== undefined && parts !== undefined)
     throw new Problem('message-not-editable', 'Only messages of users can be edited');
   const answering = parts === undefined ? await findAnswering(tx, thread, messageId, named) : undefined;
-  const question = answering === undefined ? undefined : await findRow(tx, thread, answering);
+  // The execution of an answer that a fork has copied is in the thread that it was copied from.
+  const question =
+    answering === undefined
+      ? named && (await findUserBefore(tx, named))
+      : await findRow(tx, thread, answering);
   if (question === undefined)
     throw new Problem('not-found', `There is no message ${messageId} in thread ${thread.id}`);
   return question;
@@ -111,6 +115,20 @@ async function findRow(tx: Transaction, thread: Thread, id: string): Promise<Mes
     .select()
     .from(messages)
     .where(and(eq(messages.threadNo, thread.no), eq(messages.id, id)));
+  return row;
+}
+
+/** The message of a user that an answer comes after. */
+async function findUserBefore(
+  tx: Transaction,
+  { threadNo, position }: MessageRow,
+): Promise<MessageRow | undefined> {
+  const [row] = await tx
+    .select()
+    .from(messages)
+    .where(and(eq(messages.threadNo, threadNo), lt(messages.position, position), eq(messages.role, 'user')))
+    .orderBy(desc(messages.position))
+    .limit(1);
   return row;
 }
 

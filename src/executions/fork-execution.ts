@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, lt, lte, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, lte, sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { Chunk } from '../chunks/chunk.ts';
 import { isFinal } from '../chunks/chunk.ts';
@@ -114,25 +114,26 @@ async function copyThread(tx: Transaction, scope: Scope, original: Execution): P
   };
   const [inserted] = await tx.insert(threads).values(copy).returning({ no: threads.no });
   const threadNo = (inserted as { no: number }).no;
-  const history = await tx
-    .select()
-    .from(messages)
-    .where(and(eq(messages.threadNo, original.threadNo), lt(messages.position, 2 * original.ordinal)))
-    // An edit must not take their files away before they are copied.
-    .for('share');
-  // What was asked comes from the execution itself: its message may have been edited since, or asked again.
-  const earlier = history.filter(({ id }) => id !== original.inputMessageId);
-  const question = {
+  const isEarlier = sql`thread_no = ${original.threadNo} AND position < ${2 * original.ordinal}`;
+  // An edit must not take their files away before they are copied.
+  await tx.execute(sql`SELECT FROM outlast.messages WHERE ${isEarlier} FOR SHARE`);
+  // Within the database: a long history has more values than a statement has room for parameters. What was asked comes
+  // from the execution itself: its message may have been edited since, or asked again.
+  await tx.execute(sql`
+    INSERT INTO outlast.messages (thread_no, id, tenant_id, position, role, parts, status, execution_id, created_at)
+    SELECT ${threadNo}, id, tenant_id, position, role, parts, status, execution_id, created_at
+    FROM outlast.messages WHERE ${isEarlier} AND id <> ${original.inputMessageId}`);
+  await tx.insert(messages).values({
+    threadNo,
     id: original.inputMessageId,
     tenantId: original.tenantId,
     position: 2 * original.ordinal,
-    role: 'user' as const,
+    role: 'user',
     parts: (original.input as { parts: unknown[] }).parts,
-    status: 'complete' as const,
+    status: 'complete',
     executionId: original.id,
     createdAt: original.createdAt,
-  };
-  await tx.insert(messages).values([...earlier, question].map((message) => ({ ...message, threadNo })));
+  });
   await copyFiles(tx, { from: original.threadNo, to: threadNo });
   return threadNo;
 }

@@ -110,8 +110,10 @@ export class ThreadAccount {
   async *#meet(execution: SeenExecution, looked: readonly SeenExecution[], signal: AbortSignal): Telling {
     this.#known(execution);
     const { ordinal, dropsFrom, inputMessageId } = execution;
-    if (ordinal <= this.#start.messagesAfter || isDropped(execution, looked)) return;
-    if (dropsFrom !== null) yield { kind: 'history', data: { afterMessageId: inputMessageId } };
+    if (ordinal <= this.#start.messagesAfter) return;
+    // Of one that left the history itself, the message may still be there: it was answered again.
+    const isHistory = dropsFrom !== null && !isDropped(execution, looked);
+    if (isHistory) yield { kind: 'history', data: { afterMessageId: inputMessageId } };
     const message = await untilReachable(signal, () =>
       findMessageAt(this.#db.orm, this.#threadNo, 2 * ordinal),
     );

@@ -30,28 +30,18 @@ function isThere({ lastSeq, expired }: SeenExecution, seq: number): boolean {
   return expired ? seq === lastSeq : seq <= lastSeq;
 }
 
+/** By one statement: what begins between two would be taken for told. Zeros for a thread without executions. */
 async function beginNow(db: Database, threadNo: number): Promise<ThreadStart> {
-  const unfinished = await findFirstUnfinished(db, threadNo);
-  if (unfinished !== undefined) return { ordinal: unfinished, seq: 0, messagesAfter: unfinished - 1 };
-  const { lastOrdinal, lastSeq } = await findLast(db, threadNo);
-  return { ordinal: lastOrdinal, seq: lastSeq, messagesAfter: lastOrdinal };
-}
-
-/** Zeros for a thread without executions. */
-async function findLast(db: Database, threadNo: number): Promise<{ lastOrdinal: number; lastSeq: number }> {
-  const { rows } = await db.pool.query<{ lastOrdinal: number; lastSeq: number }>(
-    `SELECT ordinal AS "lastOrdinal", coalesce(last_seq, 0) AS "lastSeq" FROM outlast.workflow_executions
-     WHERE thread_no = $1 ORDER BY ordinal DESC LIMIT 1`,
+  const { rows } = await db.pool.query<{ ordinal: number; seq: number; isFinal: boolean }>(
+    `SELECT ordinal, coalesce(last_seq, 0) AS seq, finished_at IS NOT NULL AS "isFinal"
+     FROM outlast.workflow_executions
+     WHERE thread_no = $1 AND ordinal = coalesce(
+       (SELECT min(ordinal) FROM outlast.workflow_executions WHERE thread_no = $1 AND finished_at IS NULL),
+       (SELECT max(ordinal) FROM outlast.workflow_executions WHERE thread_no = $1))`,
     [threadNo],
   );
-  return rows[0] ?? { lastOrdinal: 0, lastSeq: 0 };
-}
-
-async function findFirstUnfinished(db: Database, threadNo: number): Promise<number | undefined> {
-  const { rows } = await db.pool.query<{ ordinal: number }>(
-    `SELECT ordinal FROM outlast.workflow_executions
-     WHERE thread_no = $1 AND finished_at IS NULL ORDER BY ordinal LIMIT 1`,
-    [threadNo],
-  );
-  return rows[0]?.ordinal;
+  const [found] = rows;
+  if (found === undefined) return { ordinal: 0, seq: 0, messagesAfter: 0 };
+  const { ordinal, seq, isFinal } = found;
+  return isFinal ? { ordinal, seq, messagesAfter: ordinal } : { ordinal, seq: 0, messagesAfter: ordinal - 1 };
 }

@@ -1,4 +1,4 @@
-import { convertToModelMessages, type ModelMessage, type UIMessage } from 'ai';
+import { convertToModelMessages, isToolUIPart, type ModelMessage, type UIMessage } from 'ai';
 import { and, asc, eq, lt } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
 import { messages } from '../db/schema.ts';
@@ -52,7 +52,20 @@ async function fromAnswer(
   parts: UIMessage['parts'],
 ): Promise<ModelMessage[]> {
   const { messages: known, turns } = await readAnswer(db, executionId);
+  // A fork keeps answers whose executions were deleted: then their parts are all that is left, with their results.
+  if (turns === 0 && parts.some(hasResult)) return fromParts(parts);
   // Of a whole answer there is nothing but its turns; without any it was not made by a model of ours.
   if (status === 'complete' && turns > 0) return known;
   return [...known, ...(await unfinishedTurn(parts, turns))];
+}
+
+function hasResult(part: UIMessage['parts'][number]): boolean {
+  return isToolUIPart(part) && (part.state === 'output-available' || part.state === 'output-denied');
+}
+
+async function fromParts(parts: UIMessage['parts']): Promise<ModelMessage[]> {
+  const converted = await convertToModelMessages([{ role: 'assistant', parts }], {
+    ignoreIncompleteToolCalls: true,
+  });
+  return converted.filter((item) => item.content.length > 0);
 }

@@ -53,6 +53,18 @@ describe('a message', () => {
     expect(texts(await messagesOf('past'))).toEqual(['say hello', 'hello', 'say bye', 'bye']);
   });
 
+  test('may come with more calls of tools than a statement has room for', async () => {
+    const calls = Array.from({ length: 70_000 }, (_, i) => ({
+      type: 'tool-add',
+      toolCallId: `call-${i}`,
+      state: 'output-available',
+      output: i,
+    }));
+    const past = { id: 'x', role: 'assistant', parts: calls };
+    const answer = await post({ id: 'many-calls', messages: [past, userMessage('m1', 'say hello')] });
+    expect([answer.status, textOf(answer.chunks)]).toEqual([200, 'hello']);
+  });
+
   test('may carry what apps put beside it', async () => {
     const message = { ...userMessage('m1', 'say hello'), metadata: { at: 1 }, createdAt: 'now' };
     const answer = await post({ id: 'beside', messages: [message], theme: 'dark' });

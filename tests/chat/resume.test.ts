@@ -58,7 +58,7 @@ describe('resuming a chat', () => {
     const { id } = await run(server.url, { input: 'say hello', threadId: 'over' });
     await age(id);
     const answers = await Promise.all(
-      ['over', 'never-was', 'a b', 'x'.repeat(500)].map((each) => resumeChat(server.url, each)),
+      ['over', 'never-was', 'a b', 'a\0b', 'x'.repeat(500)].map((each) => resumeChat(server.url, each)),
     );
     const comparable = answers.map(({ status, text, headers }) => {
       const { date: _, 'x-request-id': __, ...rest } = headers;

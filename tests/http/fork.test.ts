@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { startServer, type TestServer } from '../support/server.ts';
 import { type Answer, ask, run } from './client.ts';
 import { parseEvents } from './sse.ts';
@@ -92,6 +93,46 @@ test('goes on when another message is sent to its thread', async () => {
   const next = await run(server.url, { threadId: execution['threadId'], input: 'say more' });
   expect(next).toMatchObject({ status: 'completed', threadId: execution['threadId'] });
   expect(await messagesOf(execution['threadId'])).toHaveLength(6);
+});
+
+test('has its earlier answers given again, although their executions are in the thread of the original', async () => {
+  const { execution } = await forked(1);
+  const thread = String(execution['threadId']);
+  const [question, answer] = await messagesOf(thread);
+  const path = `/threads/${thread}/messages/${String(answer?.['id'])}/regenerate`;
+  const again = await ask(server.url, path, { method: 'POST' });
+  expect([again.status, again.json()['message']]).toMatchObject([202, { id: question?.['id'] }]);
+  await read(`/executions/${String(again.headers['x-execution-id'])}/wait`);
+  const after = await messagesOf(thread);
+  expect(after.map(textsOf)).toEqual([['say before'], ['before']]);
+});
+
+test('takes a history of any length along', async () => {
+  const { id, threadId } = (await run(server.url, { input: 'say hello' })) as Record<string, string>;
+  const db = new pg.Client(server.databaseUrl);
+  await db.connect();
+  try {
+    // Its place in the thread is as far back as if 10,000 messages came before it.
+    await db.query('UPDATE outlast.workflow_executions SET ordinal = 10000 WHERE id = $1', [id]);
+    await db.query(
+      `WITH place AS (SELECT no FROM outlast.threads WHERE id = $1), moved AS (
+         UPDATE outlast.messages m SET position = m.position + 19998 FROM place WHERE m.thread_no = place.no)
+       INSERT INTO outlast.messages (thread_no, id, tenant_id, position, role, parts, status, execution_id)
+       SELECT place.no, 'old-' || i, e.tenant_id, 4 + i, 'user', '[{"type":"text","text":"say old"}]', 'complete', e.id
+       FROM place, outlast.workflow_executions e, generate_series(1, 10000) AS i WHERE e.id = $2`,
+      [threadId, id],
+    );
+    const accepted = await fork(String(id), { fromTurn: 1 });
+    expect([accepted.status, accepted.text]).toEqual([202, expect.any(String)]);
+    const { rows } = await db.query(
+      `SELECT count(*)::int AS messages FROM outlast.messages m JOIN outlast.workflow_executions e
+         ON e.thread_no = m.thread_no WHERE e.id = $1 AND m.role = 'user'`,
+      [accepted.headers['x-execution-id']],
+    );
+    expect(rows).toEqual([{ messages: 10_001 }]);
+  } finally {
+    await db.end();
+  }
 });
 
 test('a key makes it happen once', async () => {

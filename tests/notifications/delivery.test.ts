@@ -1,9 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { sql } from 'drizzle-orm';
 import { type Database, transaction } from '../../src/db/database.ts';
 import { decodeCursor } from '../../src/db/page.ts';
 import { OPEN_SCOPE } from '../../src/db/scope.ts';
-import { claimDue, LOST } from '../../src/notifications/claim-due.ts';
+import { claimDue, isAnyDue, LOST } from '../../src/notifications/claim-due.ts';
 import { getNotification } from '../../src/notifications/get-notification.ts';
 import { listNotifications } from '../../src/notifications/list-notifications.ts';
 import { recordNotification } from '../../src/notifications/record-notification.ts';
@@ -246,6 +246,24 @@ describe('several workers', () => {
     expect(await late.sendDue()).toBe(1);
     expect(receiver.requests).toEqual([]);
     expect(await claimDue(db, 'nobody', { limit: 9, leaseMs: 1 })).toEqual([]);
+  });
+
+  test('look for what is due up to the first that is not, however many wait for their next try', async () => {
+    const query = jest.spyOn(db.pool, 'query');
+    await isAnyDue(db);
+    const [asked] = query.mock.calls[0] as unknown as [{ text: string }];
+    query.mockRestore();
+    const client = await db.pool.connect();
+    try {
+      await client.query('BEGIN');
+      // Whatever the size of the table: it is asked whether the index can be entered by the time.
+      await client.query('SET LOCAL enable_seqscan = off');
+      const { rows } = await client.query(`EXPLAIN ${asked.text}`);
+      expect(JSON.stringify(rows)).toContain('Index Cond: (next_attempt_at <= ');
+      await client.query('ROLLBACK');
+    } finally {
+      client.release();
+    }
   });
 
   test('do not undo what another has done meanwhile', async () => {

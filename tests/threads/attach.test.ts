@@ -204,6 +204,26 @@ describe('attaching to a thread', () => {
     expect(history).toBeLessThan(at(({ id }) => id === '3.1'));
   });
 
+  test('tells who comes back of a message that was edited, or added, and then answered again', async () => {
+    await makeThread('twice');
+    const { execution } = await post('twice', { id: 'm', text: 'say one', agentId: 'assistant' });
+    await ask(server.url, `/executions/${execution.id}/wait`);
+    const path = '/threads/twice/messages/m';
+    await ask(server.url, path, { method: 'PUT', body: { text: 'say two' } });
+    const answer = await ask(server.url, `${path}/regenerate`, { method: 'POST' });
+    const { id } = answer.json()['execution'] as { id: string };
+    for (const cursor of ['0.0', '1.3']) {
+      const back = attach('twice', cursor);
+      await told(back, id, 'completed');
+      expect(back.chunks).toEqual(await logOf(3, id));
+      const named = back.events.filter(({ name }) => name === 'history' || name === 'thread-message');
+      expect(named.map(({ name, data }) => [name, data])).toMatchObject([
+        ['thread-message', expect.stringContaining('say two')],
+        ['history', '{"afterMessageId":"m"}'],
+      ]);
+    }
+  });
+
   test('ends with [DONE] when the thread is deleted, whatever it was doing', async () => {
     await makeThread('deleted');
     const idle = attach('deleted');

@@ -166,3 +166,25 @@ describe('the history after a cancel', () => {
     await tell(history);
   });
 });
+
+test('a copied answer whose execution was deleted is told by its parts, results and all', async () => {
+  const { agent } = agentThatActs();
+  const owned = await askFor(db, agent, [look('c1'), pay('c2')]);
+  const { id } = owned.claimed;
+  await callAll(db, owned, agent, ['c1', 'c2']);
+  await decideAs(db, { executionId: id, toolCallId: 'c2' }, { decision: 'deny', reason: 'no' }, { agent });
+  await finishExecution({ db, dispatch: recordDispatch().dispatch }, owned, {
+    status: 'completed',
+    finishReason: 'stop',
+  });
+  await db.orm.execute(sql`DELETE FROM outlast.execution_turns WHERE execution_id = ${id}`);
+  await db.orm.execute(sql`DELETE FROM outlast.tool_calls WHERE execution_id = ${id}`);
+  const history = await historyAfter(owned);
+  // The AI SDK leaves the response to the approval out of what a provider gets.
+  expect(outputsOf(history.at(-1))).toEqual([
+    { type: 'json', value: { did: 'look', input: { amount: 1, note: 'none' } } },
+    expect.objectContaining({ type: 'tool-approval-response', approved: false }),
+    { type: 'error-text', value: 'no' },
+  ]);
+  await tell(history);
+});
