@@ -5,8 +5,8 @@ import type { CancelDeps, CancelRequest } from './cancel-execution.ts';
 import { endByCancel } from './end-by-cancel.ts';
 
 /**
- * Cancels all executions of a thread, from an ordinal on, that are not final; the caller holds the thread's row. Those that wait for it
- * come first, so that none of them is promoted in between.
+ * Cancels all executions of a thread, from an ordinal on, that are not final; the caller holds the thread's row. Those
+ * that wait for it come first, so that none of them is promoted in between.
  * @returns what to call after the commit
  */
 export async function cancelUnfinished(

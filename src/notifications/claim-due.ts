@@ -8,8 +8,8 @@ export const LOST = 'nobody knows whether it arrived';
 
 /**
  * Due, and nobody is at it: it was not taken, or whoever took it took too long, or is dead. So what a killed process
- * was about to send goes out as soon as its death is known. Due by the time of the statement, for which the index is entered:
- while a receiver is down all that it is to be told is pending, and every worker asks each second.
+ * was about to send goes out as soon as its death is known. Due by the time of the statement, which an index can be
+ * entered with: while a receiver is down all that it is to be told is pending, and every worker asks each second.
  */
 const IS_FREE: SQL = sql`n.status = 'pending' AND n.next_attempt_at <= statement_timestamp() AND (
   n.leased_until IS NULL OR n.leased_until <= clock_timestamp()
