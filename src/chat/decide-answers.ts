@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, or, sql } from 'drizzle-orm';
+import { and, asc, eq, or, sql } from 'drizzle-orm';
 import { decide } from '../approvals/decide.ts';
 import type { ApprovalRow } from '../approvals/view.ts';
 import { approvals, threads, workflowExecutions } from '../db/schema.ts';
@@ -31,11 +31,11 @@ export async function decideAnswers(
 ): Promise<Answered> {
   if (answers.length === 0) return { mentioned: [], decided: [] };
   const known = await findApprovals(deps, scope, threadId, answers);
-  const knownIds = new Set(known.map(({ id }) => id));
+  const knownIds = new Set(known.map(({ row }) => row.id));
   const mentioned: ApprovalRow[] = [];
   const decided: ApprovalRow[] = [];
-  for (const row of known) {
-    const answer = answerTo(row, answers, knownIds);
+  for (const { row, messageId } of known) {
+    const answer = answerTo(row, messageId, answers, knownIds);
     const request = answer && toDecision(row.kind, answer);
     if (request === undefined) continue;
     mentioned.push(row);
@@ -52,23 +52,20 @@ async function findApprovals(
   scope: Scope,
   threadId: string,
   answers: readonly ToolAnswer[],
-): Promise<ApprovalRow[]> {
+): Promise<{ row: ApprovalRow; messageId: string }[]> {
   const ids = answers.flatMap(({ approval }) => (isUuid(approval?.id) ? [approval.id] : []));
   const calls = answers.map(({ toolCallId }) => toolCallId).filter((id) => !id.includes('\0'));
-  const ofThread = db.orm
-    .select({ id: workflowExecutions.id })
-    .from(workflowExecutions)
-    .innerJoin(threads, eq(threads.no, workflowExecutions.threadNo))
-    .where(and(within(threads, scope), eq(threads.id, threadId)));
   // As one parameter each: a long history has more calls than a statement has room for parameters.
   const isMeant = or(
     sql`${approvals.id} = ANY(${sql.param(ids)}::uuid[])`,
     sql`${approvals.toolCallId} = ANY(${sql.param(calls)}::text[])`,
   );
   return db.orm
-    .select()
+    .select({ row: approvals, messageId: workflowExecutions.messageId })
     .from(approvals)
-    .where(and(inArray(approvals.executionId, ofThread), isMeant))
+    .innerJoin(workflowExecutions, eq(workflowExecutions.id, approvals.executionId))
+    .innerJoin(threads, eq(threads.no, workflowExecutions.threadNo))
+    .where(and(within(threads, scope), eq(threads.id, threadId), isMeant))
     .orderBy(asc(approvals.createdAt), asc(approvals.id));
 }
 

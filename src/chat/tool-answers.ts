@@ -4,6 +4,8 @@ import type { ApprovalRow } from '../approvals/view.ts';
 
 /** What a part of a message says that a person did with a tool call. Its input is never read. */
 export interface ToolAnswer {
+  /** The message that has the part; undefined if it says none. */
+  messageId: string | undefined;
   toolCallId: string;
   /** A decision, and the approval that the client means. */
   approval?: { id: string; approved: boolean; reason?: string | undefined } | undefined;
@@ -30,25 +32,34 @@ const toolPart = z.object({
 
 /** The answers in a message of an assistant, as clients keep them; what is none is passed over. */
 export function readToolAnswers(message: unknown): ToolAnswer[] {
-  const { parts } = message as { parts?: unknown };
+  const { id, parts } = message as { id?: unknown; parts?: unknown };
   if (!Array.isArray(parts)) return [];
+  const messageId = typeof id === 'string' ? id : undefined;
   return parts.flatMap((part) => {
     const parsed = toolPart.safeParse(part);
-    return parsed.success ? [toAnswer(parsed.data)] : [];
+    return parsed.success ? [toAnswer(messageId, parsed.data)] : [];
   });
 }
 
-function toAnswer({ toolCallId, state, approval: decided, output, errorText }: z.output<typeof toolPart>) {
-  const answer: ToolAnswer = { toolCallId };
+function toAnswer(
+  messageId: string | undefined,
+  { toolCallId, state, approval: decided, output, errorText }: z.output<typeof toolPart>,
+) {
+  const answer: ToolAnswer = { messageId, toolCallId };
   if (decided !== undefined) answer.approval = { ...decided, reason: decided.reason ?? undefined };
   if (state === 'output-available') answer.output = { value: output ?? null };
   if (state === 'output-error') answer.errorText = errorText ?? '';
   return answer;
 }
 
-/** Which of the answers is meant for an approval: the one that names it, else the one to its tool call. */
+/**
+ * Which of the answers is meant for an approval: the one that names it, else the one to its tool call in the very
+ * message. There are models that call every first call `call_0`: what was said of another one is no answer (T3).
+ * @param messageId of the execution that asks
+ */
 export function answerTo(
   { id, toolCallId }: Pick<ApprovalRow, 'id' | 'toolCallId'>,
+  messageId: string,
   answers: readonly ToolAnswer[],
   knownApprovals: ReadonlySet<string>,
 ): ToolAnswer | undefined {
@@ -57,7 +68,10 @@ export function answerTo(
   return (
     named ??
     answers.findLast(
-      (answer) => answer.toolCallId === toolCallId && !knownApprovals.has(answer.approval?.id ?? ''),
+      (answer) =>
+        answer.toolCallId === toolCallId &&
+        answer.messageId === messageId &&
+        !knownApprovals.has(answer.approval?.id ?? ''),
     )
   );
 }

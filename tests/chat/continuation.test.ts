@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { foldChunks } from '../../src/chunks/fold.ts';
 import { ask } from '../http/client.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -170,6 +171,34 @@ describe('a chat whose answer waits for a person', () => {
     expect(last.events).toEqual(continued.events.slice(-2));
     const beyond = await resumeChat(server.url, continued.run, `?startIndex=${continued.chunks.length + 1}`);
     expect(beyond.json()).toMatchObject({ status: 400, code: 'bad-cursor' });
+  });
+
+  test.each([
+    ['an answer', 'call ask_person {"question":"Which?"}', { state: 'output-available', output: 'red' }],
+    [
+      'a consent that it does not know',
+      REFUND,
+      { state: 'approval-responded', approval: { id: 'elsewhere', approved: true } },
+    ],
+  ])('does not take %s to the call of another message for one to its own', async (_, script, answer) => {
+    const chat = await waiting(script);
+    // As of a model that calls the first call of each message the same.
+    const db = new pg.Client(server.databaseUrl);
+    await db.connect();
+    for (const table of ['approvals', 'tool_calls']) {
+      await db.query(`UPDATE outlast.${table} SET tool_call_id = 'call_0' WHERE execution_id = $1`, [
+        chat.asked.run,
+      ]);
+    }
+    await db.end();
+    const parts = [{ type: 'tool-x', toolCallId: 'call_0', input: {}, ...answer }];
+    const earlier = { id: 'earlier', role: 'assistant', parts };
+    await postChat(server.url, {
+      id: chat.id,
+      messages: [earlier, chat.question, chat.message, userMessage(`${chat.id}-next`, 'say next')],
+    });
+    const asked = (await ask(server.url, `/approvals?executionId=${chat.asked.run}&status=cancelled`)).json();
+    expect(asked.data).toMatchObject([{ toolCallId: 'call_0', status: 'cancelled' }]);
   });
 
   test('is not decided by the owner of another thread', async () => {
