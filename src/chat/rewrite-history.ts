@@ -13,15 +13,11 @@ export function rewriteHistory(
   tx: Transaction,
   deps: HttpDeps,
   scope: Scope,
-  {
-    threadId,
-    body,
-    messageId,
-    parts,
-    files,
-  }: Rewriting & { threadId: string; body: ChatBody; files: FetchedFiles },
+  request: Rewriting & { executionId: string; threadId: string; body: ChatBody; files: FetchedFiles },
 ): Promise<CreatedExecution> {
+  const { executionId, threadId, body, messageId, parts, files } = request;
   return answerAgain(tx, deps, scope, {
+    executionId,
     threadId,
     messageId,
     parts,

@@ -12,6 +12,8 @@ import { cancelUnfinished } from './cancel-unfinished.ts';
 import { advanceThread, type CreatedExecution, findUnfinished } from './create-execution.ts';
 
 export interface AnswerAgain {
+  /** Of the execution to be made, chosen before the first try: one whose commit was not heard of is known again. */
+  executionId: string;
   threadId: string;
   /** A user's message, or the answer to one. */
   messageId: string;
@@ -40,6 +42,10 @@ export async function answerAgain(
   request: AnswerAgain,
 ): Promise<CreatedExecution> {
   const thread = await lockThread(tx, scope, request.threadId);
+  const { executionId } = request;
+  // What was to be launched, a healer finds.
+  if (await isMade(tx, thread, executionId))
+    return { executionId, threadNo: thread.no, launch: () => undefined };
   const question = await findQuestion(tx, thread, request);
   const agentId = request.chooseAgent(thread.agentId);
   const from = Math.floor(question.position / 2);
@@ -49,7 +55,6 @@ export async function answerAgain(
   await tx
     .delete(messages)
     .where(and(eq(messages.threadNo, thread.no), gt(messages.position, question.position)));
-  const executionId = uuidv7();
   const ordinal = thread.lastOrdinal + 1;
   if (request.parts !== undefined) {
     const edited = { ...question, parts: request.parts, executionId, position: 2 * ordinal };
@@ -87,6 +92,11 @@ async function lockThread(tx: Transaction, scope: Scope, id: string): Promise<Th
     .for('no key update');
   if (thread === undefined) throw threadNotFound(id);
   return thread;
+}
+
+async function isMade(tx: Transaction, thread: Thread, executionId: string): Promise<boolean> {
+  const { id, threadNo } = workflowExecutions;
+  return (await tx.$count(workflowExecutions, and(eq(id, executionId), eq(threadNo, thread.no)))) > 0;
 }
 
 /** The user's message itself, or the one that an answer, also one that is still being written, is to. */

@@ -95,8 +95,9 @@ const send = route({
     const threadId = threadIdOf(body);
     const rewriting = await findRewriting(deps.db.orm, scope, threadId, body);
     if (rewriting !== undefined) {
+      const request = { executionId: uuidv7(), threadId, body, ...rewriting };
       const done = await once(call, deps, rewriting, (tx, files) =>
-        rewriteHistory(tx, deps, scope, { threadId, body, files, ...rewriting }),
+        rewriteHistory(tx, deps, scope, { ...request, files }),
       );
       return answerWhole(call, deps, done);
     }

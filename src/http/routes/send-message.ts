@@ -122,8 +122,17 @@ type MessageCall = Call<
 function again(call: MessageCall, deps: HttpDeps, change: Pick<AnswerAgain, 'parts'>): Promise<Answer> {
   const { id: threadId, messageId } = call.params;
   const chooseAgent = (ofThread: string | null) => choose(deps, call.body?.agentId, ofThread);
+  // Named before the first try, by which a second one knows what it did.
+  const request = {
+    executionId: uuidv7(),
+    threadId,
+    messageId,
+    source: 'api',
+    chooseAgent,
+    ...change,
+  } as const;
   return answerMessage(call, deps, change.parts, (tx, files) =>
-    answerAgain(tx, deps, call.scope, { threadId, messageId, source: 'api', chooseAgent, files, ...change }),
+    answerAgain(tx, deps, call.scope, { ...request, files }),
   );
 }
 
