@@ -16,7 +16,16 @@ export interface DeleteDeps extends CancelDeps {
   db: Database;
 }
 
-type ExecutionRow = typeof workflowExecutions.$inferSelect;
+/** What is needed of each: there may be thousands, and what they were asked weighs up to a megabyte. */
+const NEEDED = {
+  id: workflowExecutions.id,
+  no: workflowExecutions.no,
+  segment: workflowExecutions.segment,
+  status: workflowExecutions.status,
+  finishedAt: workflowExecutions.finishedAt,
+};
+
+type ExecutionRow = Pick<typeof workflowExecutions.$inferSelect, keyof typeof NEEDED>;
 
 /**
  * Removes a thread with everything of it. One transaction takes it out of sight with all but the logs, of which it
@@ -58,7 +67,7 @@ async function removeThread(
 ): Promise<ExecutionRow[]> {
   await tx.select({ no: threads.no }).from(threads).where(eq(threads.no, threadNo)).for('update');
   const executions = await tx
-    .select()
+    .select(NEEDED)
     .from(workflowExecutions)
     .where(eq(workflowExecutions.threadNo, threadNo))
     .orderBy(workflowExecutions.id)
