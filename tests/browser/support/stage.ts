@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { makeTestFolder, removeTestFolder } from '../../support/folders.ts';
 import { startServer, type TestServer } from '../../support/server.ts';
@@ -5,6 +6,8 @@ import { buildPage } from './build-page.ts';
 import { launchChromium } from './chromium.ts';
 import { Front } from './front.ts';
 import { ChatTab } from './tab.ts';
+
+const AGENTS = fileURLToPath(new URL('../agents', import.meta.url));
 
 /** A browser, the example that was built, and a real server behind it. */
 export class Stage {
@@ -23,7 +26,7 @@ export class Stage {
   static async open(): Promise<Stage> {
     const folder = await makeTestFolder();
     const [server, browser] = await Promise.all([
-      startServer({ env: { OUTLAST_DEFAULT_AGENT: 'operator' } }),
+      startServer({ env: { OUTLAST_AGENTS_DIR: AGENTS, OUTLAST_DEFAULT_AGENT: 'operator' } }),
       launchChromium(),
       buildPage(folder),
     ]);
@@ -35,7 +38,18 @@ export class Stage {
     const window = options.window ?? (await this.browser.newContext());
     const page = await window.newPage();
     await page.goto(`${this.front.url}/?pane=${options.pane ?? 'chat'}&thread=${threadId}`);
-    return new ChatTab(page);
+    const tab = new ChatTab(page);
+    await tab.isLoaded();
+    return tab;
+  }
+
+  /**
+   * Cuts the network of a tab. Chromium's own switch refuses new requests and lets go on what flows already, so that
+   * the connections are broken from this side.
+   */
+  async cutNetwork(tab: ChatTab): Promise<void> {
+    await tab.setOffline(true);
+    this.front.cut();
   }
 
   async dispose(): Promise<void> {

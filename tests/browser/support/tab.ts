@@ -64,6 +64,11 @@ export class ChatTab {
 
   async reload(): Promise<void> {
     await this.page.reload();
+    await this.isLoaded();
+  }
+
+  /** Waits until the page shows the thread. */
+  async isLoaded(): Promise<void> {
     await this.page.getByRole('log').waitFor({ state: 'attached' });
   }
 
