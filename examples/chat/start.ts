@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { createServer } from 'vite';
 import { OutlastProcess } from './outlast-process.ts';
+import { proxyTo } from './proxy.ts';
 
 /* `npm run example:chat`: Outlast on an embedded Postgres, and the page before it, on one origin. */
 
@@ -25,10 +26,4 @@ process.stdout.write(
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void Promise.all([outlast.stop(), vite.close()]).then(() => process.exit(0)));
-}
-
-/** All that the page asks for and is not of the page. */
-function proxyTo(target: string) {
-  const paths = ['/api', '/threads', '/executions', '/approvals', '/agents'];
-  return Object.fromEntries(paths.map((path) => [path, target]));
 }

@@ -16,9 +16,7 @@ export function Header({ place, go, agent }: HeaderProps) {
         New thread
       </button>
       {agent?.demo === true && (
-        <p className="demo">
-          A scripted demo model answers, not an AI: it plays the lines of your message.
-        </p>
+        <p className="demo">A scripted demo model answers, not an AI: it plays the lines of your message.</p>
       )}
     </header>
   );

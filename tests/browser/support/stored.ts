@@ -4,7 +4,13 @@ import { waitFor } from '../../support/wait-for.ts';
 export interface StoredMessage {
   id: string;
   role: 'user' | 'assistant';
-  parts: { type: string; text?: string; state?: string; output?: unknown; approval?: { approved?: boolean } }[];
+  parts: {
+    type: string;
+    text?: string;
+    state?: string;
+    output?: unknown;
+    approval?: { approved?: boolean };
+  }[];
   metadata: { executionId: string; status: string };
 }
 
@@ -28,9 +34,7 @@ export function settledMessages(url: string, threadId: string, count: number): P
 
 /** The text of a message, each part on a line, as the page shows it. */
 export function textOf(message: StoredMessage | undefined): string {
-  return (message?.parts ?? [])
-    .flatMap(({ type, text }) => (type === 'text' ? [text] : []))
-    .join('\n');
+  return (message?.parts ?? []).flatMap(({ type, text }) => (type === 'text' ? [text] : [])).join('\n');
 }
 
 /** The words that `stream N` of the demo model says. */
