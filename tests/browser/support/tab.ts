@@ -57,8 +57,8 @@ export class ChatTab {
     await waitFor(probe, { describe: () => `"${text}" on the page, which shows "${seen}"`, deadlineMs });
   }
 
-  /** Waits until the page says that nothing is being written, or that a person has to act. */
-  async rests(status: 'idle' | 'waiting' = 'idle'): Promise<void> {
+  /** Waits until the page says that nothing is being written, or can be, or that a person has to act. */
+  async rests(status: 'idle' | 'waiting' | 'offline' = 'idle'): Promise<void> {
     await this.page.locator(`[role="status"][data-status="${status}"]`).waitFor({ state: 'attached' });
   }
 

@@ -32,7 +32,7 @@ export function Chat({ threadId, stored, demo }: ChatProps) {
       error={chat.error ?? trouble}
       retry={retry}
       demo={demo}
-      canSendAhead={false}
+      isLive={false}
     />
   );
 }

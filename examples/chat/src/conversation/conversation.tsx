@@ -14,15 +14,18 @@ interface ConversationProps {
   status: ConversationStatus;
   actions: ConversationActions;
   error: Error | undefined;
-  retry(): void;
+  /** Undefined when there is nothing to try again. */
+  retry: (() => void) | undefined;
   /** Offers scripts of the demo model. */
   demo: boolean;
-  /** Another message can be sent while an answer is being written. */
-  canSendAhead: boolean;
+  /** It shows what happens on the server by itself: then a person may send and decide also while an answer is written. */
+  isLive: boolean;
+  isOffline?: boolean;
 }
 
 /** A thread as it is shown: its messages, what it is at, and where to write. */
-export function Conversation({ messages, status, actions, error, retry, ...can }: ConversationProps) {
+export function Conversation(props: ConversationProps) {
+  const { messages, status, actions, error, retry, demo, isLive, isOffline = false } = props;
   const lastAnswer = messages.findLast(({ role }) => role === 'assistant');
   return (
     <main className="conversation">
@@ -35,18 +38,18 @@ export function Conversation({ messages, status, actions, error, retry, ...can }
               actions={actions}
               isLast={message === messages.at(-1)}
               isIdle={status !== 'working'}
-              canDecide={message === lastAnswer && (status === 'waiting' || can.canSendAhead)}
+              canDecide={message === lastAnswer && (status === 'waiting' || isLive)}
             />
           ))}
         </ol>
       </div>
-      {messages.length === 0 && can.demo && <Suggestions send={actions.send} />}
+      {messages.length === 0 && demo && <Suggestions send={actions.send} />}
       {error && <Failure error={error} retry={retry} />}
-      <StatusLine status={status} />
+      <StatusLine status={status} isOffline={isOffline} />
       <Composer
         send={actions.send}
         stop={status === 'idle' ? undefined : actions.stop}
-        canSend={status !== 'working' || can.canSendAhead}
+        canSend={status !== 'working' || isLive}
       />
     </main>
   );

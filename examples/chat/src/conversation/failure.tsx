@@ -1,13 +1,20 @@
 import { messageOf } from '../server/message-of.ts';
 
-/** What went wrong, and a way to try again. */
-export function Failure({ error, retry }: { error: Error; retry(): void }) {
+interface FailureProps {
+  error: Error;
+  retry: (() => void) | undefined;
+}
+
+/** What went wrong, and a way to try again where there is one. */
+export function Failure({ error, retry }: FailureProps) {
   return (
     <div className="failure" role="alert">
       <p>{messageOf(error.message)}</p>
-      <button type="button" onClick={retry}>
-        Try again
-      </button>
+      {retry && (
+        <button type="button" onClick={retry}>
+          Try again
+        </button>
+      )}
     </div>
   );
 }

@@ -7,10 +7,10 @@ const TEXTS: Record<ConversationStatus, string> = {
 };
 
 /** Says what the conversation is at, also to who listens to the page. */
-export function StatusLine({ status }: { status: ConversationStatus }) {
+export function StatusLine({ status, isOffline }: { status: ConversationStatus; isOffline: boolean }) {
   return (
-    <p className="status" role="status" data-status={status}>
-      {TEXTS[status]}
+    <p className="status" role="status" data-status={isOffline ? 'offline' : status}>
+      {isOffline ? 'No connection. This goes on by itself when there is one.' : TEXTS[status]}
     </p>
   );
 }
