@@ -6,7 +6,7 @@ const SCRIPTS: { label: string; script: string }[] = [
       'say I look the order up first.\ncall lookup_order {"orderId": "A1"}\n---\ncall refund_order {"orderId": "A1", "amount": 49.9}',
   },
   { label: 'Ask me something', script: 'call ask_person {"question": "Which colour shall it be?"}' },
-  { label: 'Fail once', script: 'say This goes wrong in mid-sentence\nfail cut' },
+  { label: 'Break once', script: 'say The model breaks off in mid-sentence, once.\nfail cut 1' },
 ];
 
 /** Scripts to try with the demo model. */
