@@ -14,7 +14,7 @@ describeInBrowser('a page with useChat whose network is cut', () => {
 
   async function cut(threadId: string): Promise<ChatTab> {
     const tab = await stage.open(threadId);
-    await tab.send('stream 100 20');
+    await tab.send('stream 200 20');
     await tab.shows('w20');
     await stage.cutNetwork(tab);
     await tab.page.getByRole('alert').waitFor();
@@ -22,10 +22,10 @@ describeInBrowser('a page with useChat whose network is cut', () => {
   }
 
   async function expectWhole(tab: ChatTab, threadId: string): Promise<void> {
-    await tab.shows('w100');
+    await tab.shows('w200');
     await tab.rests();
     const [, answer] = await expectStored(stage, tab, threadId, 2);
-    expect(textOf(answer)).toBe(words(100));
+    expect(textOf(answer)).toBe(words(200));
     expect(await tab.page.getByRole('alert').count()).toBe(0);
   }
 

@@ -45,23 +45,23 @@ describeInBrowser('a page with useThread', () => {
 
   test('goes on by itself when the network is back', async () => {
     const tab = await open('offline');
-    await tab.send('stream 80 20');
+    await tab.send('stream 200 20');
     await tab.shows('w20');
     await stage.cutNetwork(tab);
     await tab.rests('offline');
     await tab.setOffline(false);
-    await expectAnswer(tab, 'offline', words(80));
+    await expectAnswer(tab, 'offline', words(200));
   });
 
   test('goes on by itself when the server was killed in mid-sentence and started again', async () => {
     const tab = await open('killed');
-    await tab.send('say Before.\ncall lookup_order {"orderId":"o1"}\n---\nstream 100 20');
+    await tab.send('say Before.\ncall lookup_order {"orderId":"o1"}\n---\nstream 200 20');
     await tab.shows('w20');
     await stage.server.kill();
     await tab.rests('offline');
     await stage.server.start();
-    await tab.shows('w100', 45_000);
-    await expectAnswer(tab, 'killed', `Before.\n${words(100)}`);
+    await tab.shows('w200', 45_000);
+    await expectAnswer(tab, 'killed', `Before.\n${words(200)}`);
   }, 60_000);
 
   test('keeps what was said when it is stopped, in every browser', async () => {
@@ -125,15 +125,15 @@ describeInBrowser('a page with useThread', () => {
     for (let n = 2; n <= 8; n += 1) tabs.push(await open('eight', { window }));
     await Promise.all(tabs.map((tab) => tab.shows('hello')));
     expect(streams('eight')).toHaveLength(1);
-    await tabs.at(-1)?.send('stream 60 20');
+    await tabs.at(-1)?.send('stream 200 20');
     await Promise.all(tabs.map((tab) => tab.shows('w20')));
     // The tab that has the connection goes; another one goes on where it was.
     await first.page.close();
     for (const tab of tabs.slice(1)) {
-      await tab.shows('w60');
+      await tab.shows('w200');
       await tab.rests();
       const stored = await expectStored(stage, tab, 'eight', 4);
-      expect(textOf(stored.at(-1))).toBe(words(60));
+      expect(textOf(stored.at(-1))).toBe(words(200));
     }
     expect(streams('eight')).toHaveLength(1);
   });

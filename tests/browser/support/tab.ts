@@ -1,5 +1,4 @@
 import type { CDPSession, Locator, Page } from 'playwright-core';
-import { waitFor } from '../../support/wait-for.ts';
 
 /** The page of the example, as a person uses it: by roles and labels. */
 export class ChatTab {
@@ -8,7 +7,7 @@ export class ChatTab {
 
   constructor(page: Page) {
     this.page = page;
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(15_000);
   }
 
   async send(text: string): Promise<void> {
@@ -47,14 +46,9 @@ export class ChatTab {
   }
 
   /** Waits until the newest answer shows a text. */
-  async shows(text: string, deadlineMs = 15_000): Promise<void> {
-    const last = async () => (await this.answers()).at(-1);
-    let seen: string | undefined;
-    const probe = async () => {
-      seen = await last();
-      return seen?.includes(text);
-    };
-    await waitFor(probe, { describe: () => `"${text}" on the page, which shows "${seen}"`, deadlineMs });
+  async shows(text: string, deadlineMs = 20_000): Promise<void> {
+    const paragraph = this.messages('assistant').last().locator('p.text', { hasText: text });
+    await paragraph.last().waitFor({ timeout: deadlineMs });
   }
 
   /** Waits until the page says that nothing is being written, or can be, or that a person has to act. */
