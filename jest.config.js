@@ -26,5 +26,6 @@ export default {
   globalSetup: '<rootDir>/tests/support/global-setup.ts',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
   testTimeout: 30_000,
-  maxWorkers: 2,
+  // One more than CI has cores: most of what these tests do is wait for processes to die and to come back.
+  maxWorkers: 3,
 };
