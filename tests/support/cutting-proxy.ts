@@ -70,7 +70,8 @@ export class CuttingProxy {
   /** What was written reaches the client first. */
   #break(answer: IncomingMessage, res: ServerResponse): void {
     this.cuts += 1;
-    answer.removeAllListeners('data').resume();
+    // Neither what comes after the cut nor the end may reach the client.
+    answer.removeAllListeners('data').removeAllListeners('end').resume();
     res.write('', () => setImmediate(() => res.destroy()));
   }
 }
