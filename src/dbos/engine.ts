@@ -9,7 +9,7 @@ import {
   DELIVER_NOTIFICATION,
   type WorkflowEngine,
 } from '../../workflows/register-workflows.ts';
-import type { Transaction } from '../db/database.ts';
+import { asConnectionLost, type Transaction } from '../db/database.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
 import type { SegmentHealth } from '../workers/sweeper.ts';
 import { dbosLogger } from './dbos-logger.ts';
@@ -194,18 +194,23 @@ async function enqueue(
   executionId: string,
   segment: number,
 ): Promise<void> {
-  await client.enqueueInTransaction<SegmentWorkflow>(
-    tx.$client,
-    {
-      workflowName: AGENT_EXECUTION,
-      queueName: QUEUE,
-      workflowID: workflowId(executionId, segment),
-      appVersion: APPLICATION_VERSION,
-      workflowIDReusePolicy: 'reject',
-    },
-    executionId,
-    segment,
-  );
+  const options = {
+    workflowName: AGENT_EXECUTION,
+    queueName: QUEUE,
+    workflowID: workflowId(executionId, segment),
+    appVersion: APPLICATION_VERSION,
+    workflowIDReusePolicy: 'reject',
+  } as const;
+  try {
+    await client.enqueueInTransaction<SegmentWorkflow>(tx.$client, options, executionId, segment);
+  } catch (error) {
+    throw isOfConnection(error) ? asConnectionLost(error) : error;
+  }
+}
+
+/** DBOS hands on what pg says of a broken connection, which is an Error without a type; its own have a code. */
+function isOfConnection(error: unknown): boolean {
+  return error instanceof Error && error.name === 'Error' && !('dbosErrorCode' in error);
 }
 
 async function isQueueEmpty(tx: Transaction): Promise<boolean> {
