@@ -42,6 +42,7 @@ export function describeApi(routes: readonly Route[], version: string): object {
 /** Every problem that a route can answer with. */
 export function problemsOf(route: Route): ProblemCode[] {
   const codes: ProblemCode[] = [...EVERYWHERE, ...route.problems];
+  if (route.scope !== 'public') codes.push('unauthenticated', 'forbidden');
   if (Object.keys(route.params.shape).length > 0) codes.push('not-found');
   if (route.method !== 'get') codes.push('draining');
   if (route.body !== undefined) codes.push(...WITH_BODY);
