@@ -50,7 +50,7 @@ test('what it adds to a user’s thread is that user’s', async () => {
   expect(await settled(url, ANN, added.id)).toMatchObject({ ordinal: 2, status: 'completed' });
   expect((await get('/threads/shared/messages', ANN)).json().data).toHaveLength(4);
   expect((await get('/threads/shared', BOB)).status).toBe(404);
-  const retried = await ask(url, `/threads/shared/messages/${added['messageId']}/regenerate`, {
+  const retried = await ask(url, `/threads/shared/messages/${String(added['messageId'])}/regenerate`, {
     method: 'POST',
     headers: key.headers,
   });
