@@ -5,6 +5,7 @@
  */
 import { startTestPostgres } from '../tests/support/postgres.ts';
 import { approvals } from './approvals/approvals.ts';
+import { auth } from './auth/auth.ts';
 import { firstChunk } from './first-chunk/first-chunk.ts';
 import { logFanOut } from './log/fan-out.ts';
 import { logLive } from './log/live.ts';
@@ -30,6 +31,7 @@ const SCENARIOS: readonly Scenario[] = [
   memory,
   retention,
   approvals,
+  auth,
 ];
 
 const names = SCENARIOS.map(({ name }) => name);

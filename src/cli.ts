@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import module from 'node:module';
+import { CommandError } from './commands/command-error.ts';
 import { ConfigError, parseConfig } from './config/config.ts';
 import { packageVersion } from './config/package.ts';
 
@@ -8,14 +9,16 @@ const USAGE = `outlast ${packageVersion} - durable agent runs on Postgres
   outlast start     run the server (settings: environment variables, see the README)
   outlast dev       the same, and start again whenever an agent file changes
   outlast migrate   bring the database of DATABASE_URL to the newest schema
+  outlast keys      make, list and revoke API keys
   outlast version   print the version
 `;
 
 /** Imported when needed: `version` and a faulty configuration answer at once. */
-const COMMANDS: Record<string, () => Promise<void>> = {
+const COMMANDS: Record<string, (args: readonly string[]) => Promise<void>> = {
   start: async () => (await import('./commands/start.ts')).start(parseConfig(process.env)),
   dev: async () => (await import('./commands/dev.ts')).dev(parseConfig(process.env)),
   migrate: async () => (await import('./commands/migrate.ts')).migrateDatabase(parseConfig(process.env)),
+  keys: async (args) => (await import('./commands/keys.ts')).keys(parseConfig(process.env), args),
   version: async () => void process.stdout.write(`${packageVersion}\n`),
   help: async () => void process.stdout.write(USAGE),
 };
@@ -25,18 +28,19 @@ module.enableCompileCache?.();
 
 const name = process.argv[2] ?? 'help';
 const command = COMMANDS[name.replace(/^--?/, '')];
-if (command === undefined || process.argv.length > 3) {
+const args = process.argv.slice(3);
+if (command === undefined || (args.length > 0 && name !== 'keys')) {
   process.stderr.write(`outlast: unknown command ${process.argv.slice(2).join(' ')}\n\n${USAGE}`);
   process.exit(2);
 }
 try {
-  await command();
+  await command(args);
 } catch (error) {
   process.stderr.write(`${describe(error)}\n`);
   process.exit(1);
 }
 
 function describe(error: unknown): string {
-  if (error instanceof ConfigError) return error.message;
+  if (error instanceof ConfigError || error instanceof CommandError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

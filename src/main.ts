@@ -6,6 +6,8 @@ import { type AgentCatalog, loadAgents } from './agents/load-agents.ts';
 import { createModelRegistry, type ModelRegistry } from './agents/model-registry.ts';
 import { ApprovalExpirer } from './approvals/approval-expirer.ts';
 import { ApprovalWatch } from './approvals/approval-watch.ts';
+import type { Authenticator } from './auth/authenticator.ts';
+import { chooseAuthenticator, OPEN_NOTICE, refuseExposed } from './auth/choose-authenticator.ts';
 import { LogHints } from './chunks/log-hints.ts';
 import { LogWatch } from './chunks/log-watch.ts';
 import { LogWriter } from './chunks/log-writer.ts';
@@ -69,6 +71,7 @@ export async function startServer(config: Config, logger: Logger): Promise<Serve
 }
 
 async function assemble(config: Config, logger: Logger, closers: Closers): Promise<Server> {
+  refuseExposed(config);
   // The AI SDK would print what a provider does not support to the console.
   globalThis.AI_SDK_LOG_WARNINGS = (options) => logger.debug(options, 'model.warnings');
   const models = createModelRegistry(modelConfig(config));
@@ -77,6 +80,9 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
   await migrate(url, [migrateDbos]);
   const db = openPool(config, logger, url, config.DATABASE_POOL_SIZE);
   closers.push(() => db.close());
+  const auth = chooseAuthenticator(config, db.orm, logger);
+  closers.push(async () => auth.stop());
+  if (auth.isOpen) logger.warn('auth.open');
   const metrics = createMetrics();
   metrics.observeProcess();
   const recentRows = new RecentRows({ onDelivery: metrics.delivered });
@@ -101,7 +107,7 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
   const shared = { metrics, db, recentRows, threadNews, agents, models };
   const parts = await startWorker({ ...shared, hints, config, logger, url, closers });
   lookAfter = parts.lookAfter;
-  const http = await serve(config, logger, { ...shared, approvalWatch, watch, ...parts });
+  const http = await serve(config, logger, { ...shared, auth, approvalWatch, watch, ...parts });
   metrics.observeHttp({ openStreams: () => http.openStreams });
   closers.push(() => http.close());
   let stopping: Promise<void> | undefined;
@@ -109,7 +115,8 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
     stopping ??= drain(config, http, parts).then(() => closeAll(closers, logger));
     return stopping;
   };
-  return { url: http.url, agents, models, notices, stop };
+  const all = auth.isOpen ? [...notices, OPEN_NOTICE] : notices;
+  return { url: http.url, agents, models, notices: all, stop };
 }
 
 interface WorkerParts {
@@ -324,6 +331,7 @@ function startMaintenance({ config, logger, metrics, db, closers }: WorkerInputs
 }
 
 interface HttpParts extends WorkerParts {
+  auth: Authenticator;
   metrics: Metrics;
   db: Database;
   recentRows: RecentRows;
@@ -336,6 +344,7 @@ interface HttpParts extends WorkerParts {
 
 async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<HttpServer> {
   const {
+    auth,
     metrics,
     db,
     recentRows,
@@ -351,6 +360,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
   } = parts;
   const app = createApp({
     config,
+    auth,
     db,
     recentRows,
     approvalWatch,

@@ -18,14 +18,25 @@ export function decidableBy(scope: Scope): readonly [own: SQL, named: SQL] {
 /** Whether a caller may decide what they see: where approvers are named, only they. */
 export function mayDecide(
   scope: Scope,
-  approval: Pick<typeof approvals.$inferSelect, 'ownerId' | 'approvers'>,
+  { ownerId, approvers }: Pick<typeof approvals.$inferSelect, 'ownerId' | 'approvers'>,
 ): boolean {
-  return (approval.approvers ?? [approval.ownerId]).includes(scope.ownerId);
+  if (approvers === null) return scope.seesTenant === true || ownerId === scope.ownerId;
+  const names = namesOf(scope);
+  return approvers.some((approver) => names.includes(approver));
+}
+
+/** What approvers may call a caller: by the id, or by a role as `role:NAME`, which no id can be. */
+function namesOf({ ownerId, roles = [] }: Scope): string[] {
+  return [ownerId, ...roles.map((role) => `role:${role}`)];
 }
 
 function naming(scope: Scope): SQL {
+  const names = sql.join(
+    namesOf(scope).map((name) => sql`${name}`),
+    sql`, `,
+  );
   return and(
     eq(approvals.tenantId, scope.tenantId),
-    sql`${approvals.approvers} @> ARRAY[${scope.ownerId}]::text[]`,
+    sql`${approvals.approvers} && ARRAY[${names}]::text[]`,
   ) as SQL;
 }

@@ -2,8 +2,9 @@ import { and, asc, eq, or, sql } from 'drizzle-orm';
 import { decide } from '../approvals/decide.ts';
 import type { ApprovalRow } from '../approvals/view.ts';
 import { approvals, threads, workflowExecutions } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { isThread, type Scope } from '../db/scope.ts';
 import type { HttpDeps } from '../http/deps.ts';
+import type { Call } from '../http/route.ts';
 import { Problem } from '../problems/problem.ts';
 import { answerTo, type ToolAnswer, toDecision } from './tool-answers.ts';
 
@@ -21,11 +22,11 @@ const DECIDED_BY_OTHERS = ['already-decided', 'approval-expired'];
 /**
  * Decides what waits for a person and is answered in the messages of a chat, each in a transaction of its own. What
  * is decided already stays as it is.
- * @throws Problem may-not-decide, validation-failed
+ * @throws Problem forbidden, may-not-decide, validation-failed
  */
 export async function decideAnswers(
   deps: HttpDeps,
-  scope: Scope,
+  { scope, demand }: Pick<Call<unknown, unknown, unknown, unknown>, 'scope' | 'demand'>,
   threadId: string,
   answers: readonly ToolAnswer[],
 ): Promise<Answered> {
@@ -40,6 +41,7 @@ export async function decideAnswers(
     if (request === undefined) continue;
     mentioned.push(row);
     if (row.status !== 'pending') continue;
+    demand('approvals:decide');
     await decide(deps, scope, { approvalId: row.id }, request).catch(unlessDecided);
     decided.push(row);
   }
@@ -65,7 +67,7 @@ async function findApprovals(
     .from(approvals)
     .innerJoin(workflowExecutions, eq(workflowExecutions.id, approvals.executionId))
     .innerJoin(threads, eq(threads.no, workflowExecutions.threadNo))
-    .where(and(within(threads, scope), eq(threads.id, threadId), isMeant))
+    .where(and(isThread(scope, threadId), isMeant))
     .orderBy(asc(approvals.createdAt), asc(approvals.id));
 }
 

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, sql } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
 import { threads, workflowExecutions } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { isThread, type Scope, within } from '../db/scope.ts';
 import { threadIdSchema } from '../threads/view.ts';
 
 /** The stream that a chat goes on with. */
@@ -58,7 +58,7 @@ function ofThread(db: Executor, scope: Scope, threadId: string, which: ReturnTyp
     .select(COLUMNS)
     .from(workflowExecutions)
     .innerJoin(threads, eq(threads.no, workflowExecutions.threadNo))
-    .where(and(within(threads, scope), eq(threads.id, threadId), which));
+    .where(and(isThread(scope, threadId), which));
 }
 
 async function findExecution(db: Executor, scope: Scope, executionId: string) {

@@ -3,7 +3,7 @@ import type { ApprovalRow } from '../approvals/view.ts';
 import { readWholeLog } from '../chunks/read-rows.ts';
 import type { Database } from '../db/database.ts';
 import { threads, workflowExecutions } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { isThread, type Scope } from '../db/scope.ts';
 import type { LogHead } from '../executions/log-head.ts';
 import type { Answered } from './decide-answers.ts';
 
@@ -19,9 +19,7 @@ export async function findExecutionOfAnswer(
     .select({ id: workflowExecutions.id, messageId: workflowExecutions.messageId })
     .from(workflowExecutions)
     .innerJoin(threads, eq(threads.no, workflowExecutions.threadNo))
-    .where(
-      and(within(threads, scope), eq(threads.id, threadId), eq(workflowExecutions.messageId, messageId)),
-    );
+    .where(and(isThread(scope, threadId), eq(workflowExecutions.messageId, messageId)));
   return execution;
 }
 

@@ -1,7 +1,7 @@
 import { and, eq, isNull } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { isThread, type Scope } from '../db/scope.ts';
 import { type ChatBody, lastUserId, userMessageById } from './chat-body.ts';
 
 /** A request that drops a part of the history: the message that is answered again, and what it is from now on. */
@@ -53,7 +53,7 @@ async function roleOf(db: Executor, scope: Scope, threadId: string, id: string |
     .select({ role: messages.role })
     .from(messages)
     .innerJoin(threads, eq(threads.no, messages.threadNo))
-    .where(and(within(threads, scope), eq(threads.id, threadId), eq(messages.id, id)));
+    .where(and(isThread(scope, threadId), eq(messages.id, id)));
   return message?.role;
 }
 
@@ -65,8 +65,7 @@ async function isBeingWritten(db: Executor, scope: Scope, threadId: string, id: 
     .innerJoin(threads, eq(threads.no, workflowExecutions.threadNo))
     .where(
       and(
-        within(threads, scope),
-        eq(threads.id, threadId),
+        isThread(scope, threadId),
         eq(workflowExecutions.messageId, id),
         isNull(workflowExecutions.finishedAt),
       ),

@@ -1,7 +1,6 @@
-import { and, eq } from 'drizzle-orm';
 import type { Transaction } from '../db/database.ts';
 import { threads } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { isThread, type Scope } from '../db/scope.ts';
 import { cancelUnfinished } from '../executions/cancel-unfinished.ts';
 import { findUnfinished } from '../executions/create-execution.ts';
 import type { HttpDeps } from '../http/deps.ts';
@@ -19,7 +18,7 @@ export async function stopChat(
   const [thread] = await tx
     .select({ no: threads.no })
     .from(threads)
-    .where(and(within(threads, scope), eq(threads.id, threadId)))
+    .where(isThread(scope, threadId))
     .for('no key update');
   const executionId = thread && (await findUnfinished(tx, thread));
   if (thread === undefined || executionId === undefined) return undefined;

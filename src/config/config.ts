@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { parseRoleScopes } from '../auth/role-scopes.ts';
 
 const integer = (fallback: number, min: number, max: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
@@ -40,6 +41,14 @@ const environment = z.object({
   OUTLAST_FILE_LIMIT: integer(10_485_760, 1024, 104_857_600),
   OUTLAST_FILES_ALLOW_PRIVATE: flag,
   OUTLAST_ALLOWED_ORIGINS: list.pipe(z.array(z.url({ protocol: /^https?$/ }))),
+  OUTLAST_AUTH: z.enum(['open', 'keys']).optional(),
+  OUTLAST_JWT_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
+  OUTLAST_JWT_JWKS_URL: url,
+  OUTLAST_JWT_ISSUER: z.string().optional(),
+  OUTLAST_JWT_AUDIENCE: z.string().optional(),
+  OUTLAST_JWT_TENANT_CLAIM: z.string().optional(),
+  OUTLAST_JWT_ROLES_CLAIM: z.string().default('roles'),
+  OUTLAST_JWT_ROLE_SCOPES: z.string().default('admin=admin').superRefine(checkRoleScopes),
   WORKER_CONCURRENCY: integer(100, 1, 10_000),
   WORKER_HEARTBEAT_MS: integer(1000, 50, 60_000),
   WORKER_DEAD_AFTER_MS: integer(5000, 200, 600_000),
@@ -67,6 +76,7 @@ type Source = Record<string, string | undefined>;
 /** Variables that may also be given as `NAME_FILE`, a path whose content is the value. */
 const SECRETS = [
   'DATABASE_URL',
+  'OUTLAST_JWT_SECRET',
   'OUTLAST_MODEL_API_KEY',
   'OPENAI_API_KEY',
   'ANTHROPIC_API_KEY',
@@ -104,8 +114,38 @@ export function parseConfig(source: Source): Config {
   if (values['OUTLAST_NOTIFY_URL'] !== undefined && values['OUTLAST_NOTIFY_SECRET'] === undefined) {
     faults.push(`OUTLAST_NOTIFY_SECRET: is needed with OUTLAST_NOTIFY_URL; ${MAKE_SECRET}`);
   }
+  faults.push(...tokenFaults(values));
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(hideSecrets(parsed.data));
+}
+
+/** Half a set of rules for the tokens of users would let in nobody, or the wrong ones. */
+function tokenFaults(values: Source): string[] {
+  const isSet = (name: string) => values[`OUTLAST_JWT_${name}`] !== undefined;
+  const isOn = isSet('SECRET') || isSet('JWKS_URL');
+  const faults: string[] = [];
+  if (isSet('SECRET') && isSet('JWKS_URL')) {
+    faults.push('OUTLAST_JWT_SECRET: is one way to check tokens, OUTLAST_JWT_JWKS_URL the other; set one');
+  }
+  if (isOn && values['OUTLAST_AUTH'] === 'open') {
+    faults.push('OUTLAST_AUTH: is open, which lets in everybody without a token; leave it unset');
+  }
+  for (const name of ['ISSUER', 'AUDIENCE']) {
+    if (isOn && !isSet(name)) faults.push(`OUTLAST_JWT_${name}: is needed to check the tokens of users`);
+  }
+  for (const name of ['ISSUER', 'AUDIENCE', 'TENANT_CLAIM', 'ROLES_CLAIM', 'ROLE_SCOPES']) {
+    if (isOn || !isSet(name)) continue;
+    faults.push(`OUTLAST_JWT_${name}: needs OUTLAST_JWT_SECRET or OUTLAST_JWT_JWKS_URL, too`);
+  }
+  return faults;
+}
+
+function checkRoleScopes(text: string, context: z.RefinementCtx): void {
+  try {
+    parseRoleScopes(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+  }
 }
 
 function isWebhookSecret(text: string): boolean {

@@ -53,6 +53,9 @@ export const threads = outlast.table(
   (t) => [
     unique('threads_owner_id_key').on(t.tenantId, t.ownerId, t.id),
     index('threads_list_idx').on(t.tenantId, t.ownerId, t.createdAt, t.id),
+    // For keys that see the whole tenant.
+    index('threads_tenant_list_idx').on(t.tenantId, t.createdAt, t.id),
+    index('threads_tenant_id_idx').on(t.tenantId, t.id),
   ],
 );
 
@@ -162,6 +165,7 @@ export const workflowExecutions = outlast.table(
       .on(t.threadNo)
       .where(sql`segment > 0 AND status NOT IN ('completed', 'failed', 'cancelled')`),
     index('workflow_executions_list_idx').on(t.tenantId, t.ownerId, t.createdAt, t.id),
+    index('workflow_executions_tenant_list_idx').on(t.tenantId, t.createdAt, t.id),
     index('workflow_executions_live_idx')
       .on(t.status, t.workerId)
       .where(sql`status NOT IN ('completed', 'failed', 'cancelled')`),
@@ -388,6 +392,7 @@ export const approvals = outlast.table(
     }).onDelete('cascade'),
     uniqueIndex('approvals_pending_key').on(t.executionId, t.toolCallId).where(sql`status = 'pending'`),
     index('approvals_inbox_idx').on(t.tenantId, t.ownerId, t.status, t.createdAt, t.id),
+    index('approvals_tenant_inbox_idx').on(t.tenantId, t.status, t.createdAt, t.id),
     index('approvals_execution_idx').on(t.executionId, t.createdAt),
     index('approvals_due_idx').on(t.expiresAt).where(sql`status = 'pending' AND expires_at IS NOT NULL`),
     // What waits for those who are named, without all that they ever decided.
@@ -594,5 +599,29 @@ export const idempotencyKeys = outlast.table(
   (t) => [
     primaryKey({ name: 'idempotency_keys_pkey', columns: [t.tenantId, t.ownerId, t.key] }),
     index('idempotency_keys_created_idx').on(t.createdAt),
+  ],
+);
+
+/** What programs show to be let in. The key itself is stored nowhere: `hash` is its SHA-256, `prefix` how it begins. */
+export const apiKeys = outlast.table(
+  'api_keys',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: tenantId(),
+    // Null: it sees the whole tenant.
+    ownerId: text('owner_id'),
+    name: text('name').notNull(),
+    prefix: text('prefix').notNull(),
+    hash: text('hash').notNull(),
+    scopes: text('scopes').array().notNull(),
+    createdAt: createdAt(),
+    expiresAt: time('expires_at'),
+    revokedAt: time('revoked_at'),
+    // Behind by up to a minute.
+    lastUsedAt: time('last_used_at'),
+  },
+  (t) => [
+    unique('api_keys_prefix_key').on(t.prefix),
+    check('api_keys_hash_check', sql`${t.hash} ~ '^[0-9a-f]{64}$'`),
   ],
 );

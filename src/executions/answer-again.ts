@@ -2,7 +2,7 @@ import { and, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../db/database.ts';
 import { messageFiles, messages, threads, workflowExecutions } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { isThread, type Scope } from '../db/scope.ts';
 import type { FetchedFiles } from '../files/fetch-files.ts';
 import { storeFiles } from '../files/store-files.ts';
 import { Problem } from '../problems/problem.ts';
@@ -63,7 +63,8 @@ export async function answerAgain(
   const isBusy = (await findUnfinished(tx, thread)) !== undefined;
   await tx.insert(workflowExecutions).values({
     id: executionId,
-    ...scope,
+    tenantId: thread.tenantId,
+    ownerId: thread.ownerId,
     threadNo: thread.no,
     ordinal,
     messageId: uuidv7(),
@@ -85,11 +86,7 @@ export async function answerAgain(
 }
 
 async function lockThread(tx: Transaction, scope: Scope, id: string): Promise<Thread> {
-  const [thread] = await tx
-    .select()
-    .from(threads)
-    .where(and(within(threads, scope), eq(threads.id, id)))
-    .for('no key update');
+  const [thread] = await tx.select().from(threads).where(isThread(scope, id)).for('no key update');
   if (thread === undefined) throw threadNotFound(id);
   return thread;
 }

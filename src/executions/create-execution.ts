@@ -3,7 +3,7 @@ import { uuidv7 } from 'uuidv7';
 import { canonicalJson } from '../approvals/canonical-json.ts';
 import type { Transaction } from '../db/database.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { isThread, owned, type Scope } from '../db/scope.ts';
 import type { FetchedFiles } from '../files/fetch-files.ts';
 import { storeFiles } from '../files/store-files.ts';
 import { Problem } from '../problems/problem.ts';
@@ -72,7 +72,8 @@ export async function createExecution(
   await storeFiles(tx, { ...input, threadNo, tenantId }, request.files ?? new Map());
   await tx.insert(workflowExecutions).values({
     id: executionId,
-    ...scope,
+    tenantId: thread.tenantId,
+    ownerId: thread.ownerId,
     threadNo: thread.no,
     ordinal,
     messageId: uuidv7(),
@@ -121,19 +122,22 @@ async function interrupt(
 
 /** Takes the thread's row, made if absent: all that adds to or promotes in a thread happens one after another. */
 async function lockThread(tx: Transaction, scope: Scope, id: string): Promise<Thread> {
-  for (;;) {
+  // Whoever sees the whole tenant goes on with somebody else's thread, if that is the one that they mean.
+  let thread = scope.seesTenant === true ? await selectThread(tx, scope, id) : undefined;
+  while (thread === undefined) {
     await tx
       .insert(threads)
-      .values({ ...scope, id })
+      .values({ ...owned(scope), id })
       .onConflictDoNothing();
-    const [thread] = await tx
-      .select()
-      .from(threads)
-      .where(and(within(threads, scope), eq(threads.id, id)))
-      .for('no key update');
-    if (thread !== undefined) return thread;
-    // Somebody has deleted it in between.
+    // Not there only if somebody has deleted it in between.
+    thread = await selectThread(tx, scope, id);
   }
+  return thread;
+}
+
+async function selectThread(tx: Transaction, scope: Scope, id: string): Promise<Thread | undefined> {
+  const [thread] = await tx.select().from(threads).where(isThread(scope, id)).for('no key update');
+  return thread;
 }
 
 /**

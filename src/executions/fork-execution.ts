@@ -7,7 +7,7 @@ import { readAllRows } from '../chunks/read-rows.ts';
 import { type Entry, linesAfter, makeRows } from '../chunks/row.ts';
 import type { Transaction } from '../db/database.ts';
 import { executionTurns, messages, threads, toolCalls, workflowExecutions } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { owned, type Scope, within } from '../db/scope.ts';
 import { copyFiles } from '../files/copy-files.ts';
 import { Problem } from '../problems/problem.ts';
 import { NO_USAGE } from '../turns/usage.ts';
@@ -35,7 +35,11 @@ export async function forkExecution(
   const threadNo = await copyThread(tx, scope, original);
   const fork = await insertFork(tx, scope, original, threadNo);
   const rows = makeRows([startOf(fork), ...entries], 1, 0);
-  await insertInTransaction(tx, { executionId: fork.id, executionNo: fork.no, ...scope, attempt: 0 }, rows);
+  await insertInTransaction(
+    tx,
+    { executionId: fork.id, executionNo: fork.no, ...owned(scope), attempt: 0 },
+    rows,
+  );
   await copyTurns(tx, original, fork, fromTurn);
   return { executionId: fork.id, threadNo, launch: await dispatch(tx, fork.id, 1) };
 }
@@ -105,7 +109,7 @@ async function copyThread(tx: Transaction, scope: Scope, original: Execution): P
   const [thread] = await tx.select().from(threads).where(eq(threads.no, original.threadNo));
   const { title, metadata } = thread as typeof threads.$inferSelect;
   const copy = {
-    ...scope,
+    ...owned(scope),
     id: uuidv7(),
     title,
     metadata,
@@ -149,7 +153,7 @@ async function insertFork(
     .insert(workflowExecutions)
     .values({
       id: uuidv7(),
-      ...scope,
+      ...owned(scope),
       threadNo,
       ordinal,
       messageId: uuidv7(),

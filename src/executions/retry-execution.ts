@@ -38,7 +38,8 @@ export async function retryExecution(
   await tx.delete(messages).where(and(eq(messages.threadNo, thread.no), eq(messages.id, failed.messageId)));
   await tx.insert(workflowExecutions).values({
     id: retryId,
-    ...scope,
+    tenantId: thread.tenantId,
+    ownerId: thread.ownerId,
     threadNo: thread.no,
     ordinal,
     messageId: uuidv7(),

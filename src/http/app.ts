@@ -39,8 +39,8 @@ export function createApp(deps: HttpDeps): Application {
 }
 
 /** What comes before any route: the request's id, security headers, and who may ask at all. */
-function guardRequests({ config, logger }: HttpDeps) {
-  const guard = originGuard(config.OUTLAST_ALLOWED_ORIGINS);
+function guardRequests({ auth, config, logger }: HttpDeps) {
+  const guard = originGuard(config.OUTLAST_ALLOWED_ORIGINS, auth.isOpen);
   return (req: Request, res: Response, next: NextFunction) => {
     res.locals.logger = openRequestLog(req, res, logger);
     setHeaders(res, SECURITY_HEADERS);

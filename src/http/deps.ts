@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { AgentCatalog } from '../agents/load-agents.ts';
 import type { ModelRegistry } from '../agents/model-registry.ts';
 import type { ApprovalWatch } from '../approvals/approval-watch.ts';
+import type { Authenticator } from '../auth/authenticator.ts';
 import type { RecentRows } from '../chunks/recent-rows.ts';
 import type { LogRow } from '../chunks/row.ts';
 import type { Config } from '../config/config.ts';
@@ -16,6 +17,7 @@ import type { ThreadNews } from '../threads/thread-news.ts';
 /** What the routes work on. */
 export interface HttpDeps {
   readonly config: Config;
+  readonly auth: Pick<Authenticator, 'isOpen' | 'authenticate' | 'hold'>;
   readonly db: Database;
   readonly recentRows: RecentRows;
   readonly approvalWatch: Pick<ApprovalWatch, 'follow'>;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type Database, type Transaction, transaction } from '../db/database.ts';
 import { sqlState } from '../db/errors.ts';
 import { idempotencyKeys } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { owned, type Scope } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
 import { KEY_LIFETIME } from '../retention/remove-idempotency-keys.ts';
 import { type JsonAnswer, json } from './answer.ts';
@@ -119,7 +119,7 @@ async function insertKey(tx: Transaction, scope: Scope, key: string, requestHash
       .where(and(ofKey(scope, key), sql`${idempotencyKeys.createdAt} < clock_timestamp() - ${KEY_LIFETIME}`));
     const inserted = await tx
       .insert(idempotencyKeys)
-      .values({ ...scope, key, requestHash })
+      .values({ ...owned(scope), key, requestHash })
       .onConflictDoNothing()
       .returning({ key: idempotencyKeys.key });
     return inserted.length === 0;
@@ -138,8 +138,10 @@ export async function keepAnswer(
   await tx.update(idempotencyKeys).set({ status, headers, body }).where(ofKey(scope, key));
 }
 
-function ofKey(scope: Scope, key: string) {
-  return and(within(idempotencyKeys, scope), eq(idempotencyKeys.key, key));
+/** Whoever sees the whole tenant still has keys of its own only. */
+function ofKey({ tenantId, ownerId }: Scope, key: string) {
+  const t = idempotencyKeys;
+  return and(eq(t.tenantId, tenantId), eq(t.ownerId, ownerId), eq(t.key, key));
 }
 
 /** What makes a request the same as another. */

@@ -1,5 +1,5 @@
 import type { Application, Request, Response } from 'express';
-import { OPEN_SCOPE } from '../db/scope.ts';
+import { demand, OPEN_PRINCIPAL, type Principal, scopeOf } from '../auth/principal.ts';
 import { Problem } from '../problems/problem.ts';
 import { type Answer, type StreamAnswer, send, setHeaders } from './answer.ts';
 import type { HttpDeps } from './deps.ts';
@@ -7,6 +7,9 @@ import { parseInput, readQuery } from './parse-input.ts';
 import { bodyReader, type ReadBody } from './read-body.ts';
 import type { Call, Route } from './route.ts';
 import { closedSignal, responseSink } from './stream/sink.ts';
+
+/** Who asks where nobody is asked: sees nothing, may do nothing. */
+const NOBODY: Principal = { ...OPEN_PRINCIPAL, id: '', tenantId: '', ownerId: '', scopes: new Set() };
 
 /** Makes Express answer the routes, and every other method on their paths. */
 export function mountRoutes(app: Application, routes: readonly Route[], deps: HttpDeps): void {
@@ -16,7 +19,8 @@ export function mountRoutes(app: Application, routes: readonly Route[], deps: Ht
     for (const route of routes.filter((each) => each.path === path)) {
       const readBody = route.bodyLimit === undefined ? readUsual : bodyReader(route.bodyLimit);
       app[route.method](expressPath(path), async (req, res) => {
-        const call = await parseCall(route, req, res, readBody, deps);
+        const principal = await admit(route, req, res, deps);
+        const call = await parseCall(route, req, res, { readBody, principal }, deps);
         await sendAnswer(req, res, await route.handle(call, deps));
       });
     }
@@ -45,12 +49,31 @@ function refuseMethod(allow: string) {
   };
 }
 
+/**
+ * Lets in who may use the route, before anything else of the request is looked at. Whatever it is answered with ends
+ * when the grant does.
+ */
+async function admit(
+  { scope }: Pick<Route, 'scope'>,
+  req: Request,
+  res: Response,
+  { auth }: Pick<HttpDeps, 'auth'>,
+): Promise<Principal> {
+  if (scope === 'public') return NOBODY;
+  const principal = await auth.authenticate(req.headers);
+  demand(principal, scope);
+  const release = auth.hold(principal, () => res.destroy());
+  if (res.closed) release();
+  else res.once('close', release);
+  return principal;
+}
+
 /** Checks the parts of a request one after another; what is cheap to refuse comes first. */
 async function parseCall(
   route: Route,
   req: Request,
   res: Response,
-  readBody: ReadBody,
+  { readBody, principal }: { readBody: ReadBody; principal: Principal },
   deps: HttpDeps,
 ): Promise<Call<unknown, unknown, unknown, unknown>> {
   const params = parseParams(route, req);
@@ -65,7 +88,8 @@ async function parseCall(
     query,
     headers,
     body,
-    scope: OPEN_SCOPE,
+    scope: scopeOf(principal),
+    demand: (access) => demand(principal, access),
     method: req.method,
     path: req.path,
     gone: closedSignal(res),

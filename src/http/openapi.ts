@@ -30,6 +30,12 @@ type Responses = RouteConfig['responses'];
 /** The OpenAPI 3.1 document of the routes, from the schemas that also check requests. */
 export function describeApi(routes: readonly Route[], version: string): object {
   const registry = new OpenAPIRegistry();
+  registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  registry.registerComponent('securitySchemes', 'apiKey', {
+    type: 'apiKey',
+    in: 'header',
+    name: 'x-api-key',
+  });
   for (const route of routes) registry.registerPath(describeRoute(route));
   const { webhooks: _, ...document } = new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
@@ -42,6 +48,7 @@ export function describeApi(routes: readonly Route[], version: string): object {
 /** Every problem that a route can answer with. */
 export function problemsOf(route: Route): ProblemCode[] {
   const codes: ProblemCode[] = [...EVERYWHERE, ...route.problems];
+  if (route.scope !== 'public') codes.push('unauthenticated', 'forbidden');
   if (Object.keys(route.params.shape).length > 0) codes.push('not-found');
   if (route.method !== 'get') codes.push('draining');
   if (route.body !== undefined) codes.push(...WITH_BODY);
@@ -58,6 +65,7 @@ function describeRoute(route: Route): RouteConfig {
     summary,
     ...(description === undefined ? {} : { description }),
     tags: [tag],
+    security: route.scope === 'public' ? [] : [{ bearer: [route.scope] }, { apiKey: [route.scope] }],
     request: {
       params: route.params,
       // Its keys are free, which OpenAPI cannot say; the description of the route does.

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Problem } from '../problems/problem.ts';
 
-/** Who may talk to a server that does not ask who they are. */
+/** From which pages, and under which names, a server may be asked. */
 export interface OriginGuard {
   /**
    * @returns the origin, if it is one that was allowed by name
@@ -15,13 +15,17 @@ const HOST = /^(?<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?<port>\d{1,5}))?$/;
 /**
  * Without authentication any web page could drive a local server: directly, or by letting its own name lead to
  * 127.0.0.1. So the `Host` must be a loopback name, and a page's `Origin` the server's own, or allowed by name.
+ * With it, a page has nothing to show that its user did not give it: it may ask, and only those that were allowed by
+ * name may read the answer.
+ * @param isOpen nobody is asked who they are
  */
-export function originGuard(allowedOrigins: readonly string[]): OriginGuard {
+export function originGuard(allowedOrigins: readonly string[], isOpen: boolean): OriginGuard {
   const origins = new Set(allowedOrigins.map((origin) => new URL(origin).origin));
   const hosts = new Set(allowedOrigins.map((origin) => new URL(origin).host));
   return {
     check({ host = '', origin }) {
       const name = host.toLowerCase();
+      if (!isOpen) return origin !== undefined && origins.has(origin) ? origin : undefined;
       if (!isLoopback(name) && !hosts.has(name)) {
         throw refused(`Host ${host} is not a loopback name and is not in OUTLAST_ALLOWED_ORIGINS`);
       }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Access } from '../auth/access.ts';
 import type { Scope } from '../db/scope.ts';
 import type { ProblemCode } from '../problems/problem-codes.ts';
 import type { Answer } from './answer.ts';
@@ -11,6 +12,8 @@ export interface Call<Params, Query, Headers, Body> {
   readonly headers: Headers;
   readonly body: Body;
   readonly scope: Scope;
+  /** Asks for more than the route does. @throws Problem forbidden */
+  demand(access: Access): void;
   readonly method: string;
   readonly path: string;
   /** Aborts when the client has gone. */
@@ -37,6 +40,8 @@ export interface RouteDefinition<
   method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** As in OpenAPI: `/executions/{id}`. */
   path: string;
+  /** What it takes to be let in; `public`: nobody is asked. */
+  scope: Access | 'public';
   operationId: string;
   summary: string;
   description?: string;

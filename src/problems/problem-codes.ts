@@ -8,6 +8,8 @@ export const PROBLEM_CODES = {
   'bad-header': { status: 400, title: 'A header is not valid' },
   'bad-cursor': { status: 400, title: 'The cursor is not valid' },
   'thread-id-mismatch': { status: 400, title: 'The body is about another thread' },
+  unauthenticated: { status: 401, title: 'Whoever asks has to say who they are' },
+  forbidden: { status: 403, title: 'This is not allowed to you' },
   'origin-not-allowed': { status: 403, title: 'This host or origin is not allowed' },
   'may-not-decide': { status: 403, title: 'Somebody else has to decide this' },
   'not-found': { status: 404, title: 'There is no such thing' },

@@ -1,7 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../db/database.ts';
 import { threads } from '../db/schema.ts';
-import type { Scope } from '../db/scope.ts';
+import { owned, type Scope } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
 import { getThread } from './get-thread.ts';
 import type { Thread } from './view.ts';
@@ -20,7 +20,7 @@ export async function createThread(tx: Transaction, scope: Scope, request: NewTh
   const { id = uuidv7(), title = null, agentId = null, metadata = {} } = request;
   const inserted = await tx
     .insert(threads)
-    .values({ ...scope, id, title, agentId, metadata })
+    .values({ ...owned(scope), id, title, agentId, metadata })
     .onConflictDoNothing()
     .returning({ no: threads.no });
   if (inserted.length === 0) throw new Problem('thread-exists', `You already have a thread ${id}`);

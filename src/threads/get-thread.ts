@@ -1,13 +1,11 @@
-import { and, eq, type SQL } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
-import { threads } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { isThread, type Scope } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
 import { selectThreads, type Thread, toThread } from './view.ts';
 
 /** @throws Problem not-found */
 export async function getThread(db: Executor, scope: Scope, id: string): Promise<Thread> {
-  const [selected] = await selectThreads(db, and(within(threads, scope), eq(threads.id, id)) as SQL);
+  const [selected] = await selectThreads(db, isThread(scope, id));
   if (selected === undefined) throw threadNotFound(id);
   return toThread(selected);
 }

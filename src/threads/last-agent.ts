@@ -1,7 +1,6 @@
-import { and, eq } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
 import { threads } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { isThread, type Scope } from '../db/scope.ts';
 
 /** The agent that answered last in a thread, or that it was made with; none if there is no such thread. */
 export async function findLastAgent(
@@ -13,6 +12,6 @@ export async function findLastAgent(
   const [thread] = await db
     .select({ agentId: threads.agentId })
     .from(threads)
-    .where(and(within(threads, scope), eq(threads.id, threadId)));
+    .where(isThread(scope, threadId));
   return thread?.agentId;
 }

@@ -1,7 +1,7 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/database.ts';
 import { threads } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { isThread, type Scope } from '../db/scope.ts';
 import { threadNotFound } from './get-thread.ts';
 import { mergePatch } from './merge-patch.ts';
 
@@ -27,7 +27,7 @@ export async function updateThread(
   const [thread] = await tx
     .select({ no: threads.no, metadata: threads.metadata })
     .from(threads)
-    .where(and(within(threads, scope), eq(threads.id, id)))
+    .where(isThread(scope, id))
     .for('no key update');
   if (thread === undefined) throw threadNotFound(id);
   const metadata = patch.metadata === undefined ? undefined : mergePatch(thread.metadata, patch.metadata);

@@ -85,6 +85,35 @@ describe('a secret in a file', () => {
   });
 });
 
+describe('the rules for the tokens of users', () => {
+  const secret = { OUTLAST_JWT_SECRET: 's'.repeat(32) };
+  const named = { OUTLAST_JWT_ISSUER: 'i', OUTLAST_JWT_AUDIENCE: 'a' };
+
+  test('are whole, and the secret prints as redacted', () => {
+    const config = parseConfig({
+      ...secret,
+      ...named,
+      OUTLAST_JWT_ROLE_SCOPES: 'a=admin,b=metrics:read+admin',
+    });
+    expect(JSON.stringify(config)).not.toContain('sss');
+  });
+
+  test.each([
+    [{ ...secret }, ['OUTLAST_JWT_ISSUER', 'OUTLAST_JWT_AUDIENCE']],
+    [{ ...named }, ['OUTLAST_JWT_ISSUER', 'OUTLAST_JWT_AUDIENCE']],
+    [{ OUTLAST_JWT_TENANT_CLAIM: 'org' }, ['OUTLAST_JWT_TENANT_CLAIM']],
+    [{ ...secret, ...named, OUTLAST_JWT_JWKS_URL: 'https://a.example.com/' }, ['OUTLAST_JWT_SECRET']],
+    [{ ...secret, ...named, OUTLAST_AUTH: 'open' }, ['OUTLAST_AUTH']],
+    [{ ...named, OUTLAST_JWT_SECRET: 'short' }, ['OUTLAST_JWT_SECRET']],
+    [{ ...secret, ...named, OUTLAST_JWT_ROLE_SCOPES: 'admin=everything' }, ['OUTLAST_JWT_ROLE_SCOPES']],
+    [{ ...secret, ...named, OUTLAST_JWT_ROLE_SCOPES: 'admin' }, ['OUTLAST_JWT_ROLE_SCOPES']],
+    [{ OUTLAST_AUTH: 'on' }, ['OUTLAST_AUTH']],
+  ])('%j has faults', (environment, names) => {
+    const { faults } = faultsOf(environment);
+    expect(faults.map((fault) => fault.split(':')[0])).toEqual(names);
+  });
+});
+
 describe('the command line', () => {
   const outlast = (args: string[], env: Record<string, string> = {}) =>
     run(process.execPath, ['--conditions=outlast-source', 'src/cli.ts', ...args], {

@@ -2,6 +2,7 @@ import pino from 'pino';
 import { uuidv7 } from 'uuidv7';
 import { createModelRegistry } from '../../src/agents/model-registry.ts';
 import { ApprovalWatch } from '../../src/approvals/approval-watch.ts';
+import { openAuthenticator } from '../../src/auth/authenticator.ts';
 import { type Chunk, serializeChunk } from '../../src/chunks/chunk.ts';
 import { RecentRows } from '../../src/chunks/recent-rows.ts';
 import { parseConfig } from '../../src/config/config.ts';
@@ -42,6 +43,7 @@ export async function serveAlone(overrides: Partial<HttpDeps> = {}): Promise<Tes
   const approvalWatch = new ApprovalWatch({ db, logger });
   const app = createApp({
     config: parseConfig({}),
+    auth: openAuthenticator(),
     db,
     recentRows,
     approvalWatch,

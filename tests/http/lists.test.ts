@@ -110,16 +110,39 @@ describe('lists', () => {
   });
 
   test('are read from their indexes, without a sort', async () => {
+    await insertOthers();
     await client.query('SET enable_seqscan = off');
     for (const table of ['workflow_executions', 'threads']) {
-      const { rows } = await client.query<{ 'QUERY PLAN': string }>(
-        `EXPLAIN SELECT id FROM outlast.${table} WHERE tenant_id = 'default' AND owner_id = 'local'
-           AND (created_at, id) < (now(), '${ids[0] ?? ''}')
-         ORDER BY created_at DESC, id DESC LIMIT 3`,
-      );
-      const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
-      expect(plan).toContain(table === 'threads' ? 'threads_list_idx' : 'workflow_executions_list_idx');
-      expect(plan).not.toContain('Sort');
+      const own = await planOf(table, "tenant_id = 'default' AND owner_id = 'local'");
+      expect(own).toContain(` ${table}_list_idx`);
+      expect(own).not.toContain('Sort');
+      const ofTenant = await planOf(table, "tenant_id = 'default'");
+      expect(ofTenant).toContain(` ${table}_tenant_list_idx`);
+      expect(ofTenant).not.toContain('Sort');
     }
   });
+
+  async function planOf(table: string, scope: string): Promise<string> {
+    const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+      `EXPLAIN SELECT id FROM outlast.${table} WHERE ${scope}
+         AND (created_at, id) < (now(), '${ids[0] ?? ''}')
+       ORDER BY created_at DESC, id DESC LIMIT 3`,
+    );
+    return rows.map((row) => row['QUERY PLAN']).join('\n');
+  }
+
+  /** A thousand other users of the tenant, with one thread and one execution each. */
+  async function insertOthers(): Promise<void> {
+    await client.query(`
+      WITH made AS (
+        INSERT INTO outlast.threads (tenant_id, owner_id, id)
+        SELECT 'default', 'user' || i, 'thread' FROM generate_series(1, 1000) i RETURNING no, owner_id
+      )
+      INSERT INTO outlast.workflow_executions
+        (id, tenant_id, owner_id, thread_no, ordinal, message_id, input_message_id, agent_id, source, status, segment,
+         input, finished_at, last_seq)
+      SELECT gen_random_uuid(), 'default', owner_id, no, 1, 'a', 'q', 'a', 'api', 'completed', 1, '{}', now(), 0
+      FROM made`);
+    await client.query('ANALYZE outlast.threads, outlast.workflow_executions');
+  }
 });

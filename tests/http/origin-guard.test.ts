@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { originGuard } from '../../src/http/origin-guard.ts';
 
-const guard = originGuard(['https://app.example.com', 'http://lan:8080/']);
+const guard = originGuard(['https://app.example.com', 'http://lan:8080/'], true);
 
 describe('the guard of open mode', () => {
   test.each([
@@ -44,5 +44,19 @@ describe('the guard of open mode', () => {
     { host: 'localhost:4400', origin: 'chrome-extension://abc' },
   ])('keeps %j out', (headers) => {
     expect(() => guard.check(headers)).toThrow(expect.objectContaining({ code: 'origin-not-allowed' }));
+  });
+});
+
+describe('the guard of a server that asks who it is', () => {
+  const asking = originGuard(['https://app.example.com'], false);
+
+  test.each([
+    [{ host: 'outlast.example.com' }, undefined],
+    [{ host: '10.0.0.1' }, undefined],
+    [{ host: 'outlast.example.com', origin: 'https://app.example.com' }, 'https://app.example.com'],
+    [{ host: 'outlast.example.com', origin: 'https://evil.com' }, undefined],
+    [{ host: 'outlast.example.com', origin: 'null' }, undefined],
+  ])('%j may ask, and a page reads the answer only when it was allowed by name', (headers, allowed) => {
+    expect(asking.check(headers)).toBe(allowed);
   });
 });

@@ -776,6 +776,8 @@ export interface Problem {
     | 'bad-header'
     | 'bad-cursor'
     | 'thread-id-mismatch'
+    | 'unauthenticated'
+    | 'forbidden'
     | 'origin-not-allowed'
     | 'may-not-decide'
     | 'not-found'

@@ -31,6 +31,7 @@ export const agentSchema = z
 const listAgents = route({
   method: 'get',
   path: '/agents',
+  scope: 'executions:read',
   operationId: 'listAgents',
   summary: 'List the agents',
   description: 'Sorted by id, all at once. One whose file is broken is listed with its error.',
@@ -48,6 +49,7 @@ const listAgents = route({
 const getAgent = route({
   method: 'get',
   path: '/agents/{id}',
+  scope: 'executions:read',
   operationId: 'getAgent',
   summary: 'Get an agent',
   tag: 'Agents',

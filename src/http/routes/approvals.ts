@@ -25,6 +25,7 @@ const toolCallId = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 const decideToolCall = route({
   method: 'post',
   path: '/executions/{id}/approvals/{toolCallId}',
+  scope: 'approvals:decide',
   operationId: 'decideToolCall',
   summary: 'Decide what a tool call waits for',
   description:
@@ -52,6 +53,7 @@ const decideToolCall = route({
 const decideOne = route({
   method: 'post',
   path: '/approvals/{id}/decision',
+  scope: 'approvals:decide',
   operationId: 'decideApproval',
   summary: 'Decide an approval',
   description:
@@ -77,6 +79,7 @@ const decideOne = route({
 const assign = route({
   method: 'post',
   path: '/approvals/{id}/assign',
+  scope: 'approvals:decide',
   operationId: 'assignApproval',
   summary: 'Say who is to look at an approval',
   description: 'Whoever may decide may assign. Who may decide stays as it is; null takes the name away.',

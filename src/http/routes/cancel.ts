@@ -17,6 +17,7 @@ const PATIENCE_MS = 7000;
 const cancel = route({
   method: 'post',
   path: '/executions/{id}/cancel',
+  scope: 'executions:write',
   operationId: 'cancelExecution',
   summary: 'Cancel an execution',
   description:
@@ -64,6 +65,7 @@ const cancel = route({
 const remove = route({
   method: 'delete',
   path: '/threads/{id}',
+  scope: 'executions:write',
   operationId: 'deleteThread',
   summary: 'Delete a thread',
   description:

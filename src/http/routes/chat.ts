@@ -68,6 +68,7 @@ const answers = {
 const send = route({
   method: 'post',
   path: '/api/chat',
+  scope: 'executions:write',
   operationId: 'sendChat',
   summary: 'Send what is new in a chat, and stream the answer',
   description:
@@ -101,7 +102,7 @@ const send = route({
       );
       return answerWhole(call, deps, done);
     }
-    const answered = await decideAnswers(deps, scope, threadId, toolAnswersOf(body));
+    const answered = await decideAnswers(deps, call, threadId, toolAnswersOf(body));
     const continued = await findContinued(call, deps, threadId);
     if (continued === undefined) {
       // Named before the first try: a second one, after a commit that was not heard of, finds the message.
@@ -150,6 +151,7 @@ async function answerWhole(call: PostCall, deps: HttpDeps, { headers }: Outcome)
 const resume = route({
   method: 'get',
   path: '/api/chat/{id}/stream',
+  scope: 'executions:read',
   operationId: 'resumeChat',
   summary: 'Go on with the answer of a chat',
   description:
@@ -181,6 +183,7 @@ const resume = route({
 const stop = route({
   method: 'post',
   path: '/api/chat/{id}/stop',
+  scope: 'executions:write',
   operationId: 'stopChat',
   summary: 'End what is being written in a chat',
   description: 'What was said so far stays. What waits for its turn is cancelled, too.',

@@ -38,6 +38,7 @@ type Result = { approvalId: string; status: number } & ({ approval: object } | {
 export const decideMany: Route = route({
   method: 'post',
   path: '/approvals/decisions',
+  scope: 'approvals:decide',
   operationId: 'decideApprovals',
   summary: 'Decide several approvals',
   description:

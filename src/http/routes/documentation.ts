@@ -13,6 +13,7 @@ function content(type: string, text: string | Buffer, headers: Record<string, st
 const docs = route({
   method: 'get',
   path: '/docs',
+  scope: 'public',
   operationId: 'getDocs',
   summary: 'Read and try this API in a browser',
   tag,
@@ -23,6 +24,7 @@ const docs = route({
 const problems = route({
   method: 'get',
   path: '/docs/problems',
+  scope: 'public',
   operationId: 'getProblemsPage',
   summary: 'What each problem means and what to do',
   tag,
@@ -33,6 +35,7 @@ const problems = route({
 const assets = route({
   method: 'get',
   path: '/docs/assets/{name}',
+  scope: 'public',
   operationId: 'getDocsAsset',
   summary: 'A script or style of the page',
   tag,
@@ -51,6 +54,7 @@ export function documentationRoutes(document: () => unknown): Route[] {
   const openApi = route({
     method: 'get',
     path: '/openapi.json',
+    scope: 'public',
     operationId: 'getOpenApi',
     summary: 'This document',
     tag,

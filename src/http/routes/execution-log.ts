@@ -21,6 +21,7 @@ const headerDescriptions = {
 const stream = route({
   method: 'get',
   path: '/executions/{id}/stream',
+  scope: 'executions:read',
   operationId: 'streamExecution',
   summary: 'Stream the log of an execution',
   description:
@@ -76,6 +77,7 @@ const stream = route({
 const chunks = route({
   method: 'get',
   path: '/executions/{id}/chunks',
+  scope: 'executions:read',
   operationId: 'listChunks',
   summary: 'Read the log of an execution as JSON',
   tag: 'Executions',

@@ -15,6 +15,7 @@ const LONGEST_WAIT_MS = 60_000;
 const list = route({
   method: 'get',
   path: '/executions',
+  scope: 'executions:read',
   operationId: 'listExecutions',
   summary: 'List executions, newest first',
   description: '`metadata.<key>=<value>` lists those whose metadata has that value, as text.',
@@ -45,6 +46,7 @@ const list = route({
 const get = route({
   method: 'get',
   path: '/executions/{id}',
+  scope: 'executions:read',
   operationId: 'getExecution',
   summary: 'Get an execution',
   tag: 'Executions',
@@ -56,6 +58,7 @@ const get = route({
 const wait = route({
   method: 'get',
   path: '/executions/{id}/wait',
+  scope: 'executions:read',
   operationId: 'waitForExecution',
   summary: 'Wait until an execution is final or suspended',
   description: 'Answers at the latest when the time is up, with the execution as it is then.',
@@ -70,6 +73,7 @@ const wait = route({
 const timeline = route({
   method: 'get',
   path: '/executions/{id}/timeline',
+  scope: 'executions:read',
   operationId: 'getTimeline',
   summary: 'What happened in an execution, in order',
   tag: 'Executions',

@@ -12,6 +12,7 @@ import { INBOX_STREAM_HEADERS, pumpApprovals } from '../stream/approval-stream.t
 const list = route({
   method: 'get',
   path: '/approvals',
+  scope: 'approvals:read',
   operationId: 'listApprovals',
   summary: 'List what you may decide, oldest first',
   tag: 'Approvals',
@@ -41,6 +42,7 @@ const list = route({
 const stream = route({
   method: 'get',
   path: '/approvals/stream',
+  scope: 'approvals:read',
   operationId: 'streamApprovals',
   summary: 'Follow what you may decide',
   description:
@@ -64,6 +66,7 @@ const stream = route({
 const get = route({
   method: 'get',
   path: '/approvals/{id}',
+  scope: 'approvals:read',
   operationId: 'getApproval',
   summary: 'Get an approval with its history',
   tag: 'Approvals',

@@ -19,6 +19,7 @@ const params = z.object({ id: uuid });
 const list = route({
   method: 'get',
   path: '/notifications',
+  scope: 'admin',
   operationId: 'listNotifications',
   summary: 'List what the webhook is told, newest first',
   tag: 'Notifications',
@@ -47,6 +48,7 @@ const list = route({
 const get = route({
   method: 'get',
   path: '/notifications/{id}',
+  scope: 'admin',
   operationId: 'getNotification',
   summary: 'Get a notification with every try to deliver it',
   tag: 'Notifications',
@@ -60,6 +62,7 @@ const get = route({
 const resend = route({
   method: 'post',
   path: '/notifications/{id}/resend',
+  scope: 'admin',
   operationId: 'resendNotification',
   summary: 'Send a notification again',
   description:

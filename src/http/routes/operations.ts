@@ -6,6 +6,7 @@ import { type Route, route } from '../route.ts';
 const healthz = route({
   method: 'get',
   path: '/healthz',
+  scope: 'public',
   operationId: 'getHealth',
   summary: 'Is the process alive?',
   tag: 'Operations',
@@ -18,6 +19,7 @@ const healthz = route({
 const readyz = route({
   method: 'get',
   path: '/readyz',
+  scope: 'public',
   operationId: 'getReadiness',
   summary: 'Can it take work?',
   description: 'While it cannot, the problem has `dependencies` too.',
@@ -47,6 +49,7 @@ const readyz = route({
 const version = route({
   method: 'get',
   path: '/version',
+  scope: 'public',
   operationId: 'getVersion',
   summary: 'Which version runs here?',
   tag: 'Operations',
@@ -68,6 +71,7 @@ const version = route({
 const metrics = route({
   method: 'get',
   path: '/metrics',
+  scope: 'metrics:read',
   operationId: 'getMetrics',
   summary: 'What does it count?',
   description: 'In the text format of Prometheus. No message content and no ids.',

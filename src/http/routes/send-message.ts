@@ -40,6 +40,7 @@ const accepted: Record<number, AnswerDescription> = {
 const post = route({
   method: 'post',
   path: '/threads/{id}/messages',
+  scope: 'executions:write',
   operationId: 'postMessage',
   summary: 'Add a message and have it answered',
   description:
@@ -84,6 +85,7 @@ const post = route({
 const edit = route({
   method: 'put',
   path: '/threads/{id}/messages/{messageId}',
+  scope: 'executions:write',
   operationId: 'editMessage',
   summary: 'Edit a message of a user and have it answered again',
   description:
@@ -100,6 +102,7 @@ const edit = route({
 const regenerate = route({
   method: 'post',
   path: '/threads/{id}/messages/{messageId}/regenerate',
+  scope: 'executions:write',
   operationId: 'regenerateMessage',
   summary: 'Drop an answer and answer again',
   description: 'Takes the id of the answer, or of the message of the user that it is to.',

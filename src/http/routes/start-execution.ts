@@ -36,6 +36,7 @@ const accepted: Record<number, AnswerDescription> = {
 const startExecution = route({
   method: 'post',
   path: '/executions',
+  scope: 'executions:write',
   operationId: 'startExecution',
   summary: 'Start an execution',
   description:
@@ -84,6 +85,7 @@ const startExecution = route({
 const retry = route({
   method: 'post',
   path: '/executions/{id}/retry',
+  scope: 'executions:write',
   operationId: 'retryExecution',
   summary: 'Answer again after a failure or a cancel',
   description: 'The failed answer leaves the history of the thread; its log stays.',
@@ -106,6 +108,7 @@ const retry = route({
 const fork = route({
   method: 'post',
   path: '/executions/{id}/fork',
+  scope: 'executions:write',
   operationId: 'forkExecution',
   summary: 'Go on from a turn in a thread of its own',
   description:

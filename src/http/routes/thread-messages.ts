@@ -21,6 +21,7 @@ const positionCursor = z.string().transform((text, context): number => {
 const messages = route({
   method: 'get',
   path: '/threads/{id}/messages',
+  scope: 'executions:read',
   operationId: 'listMessages',
   summary: 'List the messages of a thread, oldest first',
   description:
@@ -63,6 +64,7 @@ const messages = route({
 const message = route({
   method: 'get',
   path: '/threads/{id}/messages/{messageId}',
+  scope: 'executions:read',
   operationId: 'getMessage',
   summary: 'Get a message',
   tag: 'Threads',

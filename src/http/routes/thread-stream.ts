@@ -11,6 +11,7 @@ import { streamThread } from '../stream/thread-stream.ts';
 const attach = route({
   method: 'get',
   path: '/threads/{id}/stream',
+  scope: 'executions:read',
   operationId: 'streamThread',
   summary: 'Attach to a thread',
   description:

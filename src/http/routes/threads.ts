@@ -19,6 +19,7 @@ const theThread = { description: 'The thread.', content: { 'application/json': t
 const create = route({
   method: 'post',
   path: '/threads',
+  scope: 'executions:write',
   operationId: 'createThread',
   summary: 'Make a thread',
   description: 'Before its first message; a message makes one as well.',
@@ -43,6 +44,7 @@ const create = route({
 const list = route({
   method: 'get',
   path: '/threads',
+  scope: 'executions:read',
   operationId: 'listThreads',
   summary: 'List threads, newest first',
   description: '`metadata.<key>=<value>` lists those whose metadata has that value, as text.',
@@ -69,6 +71,7 @@ const list = route({
 const get = route({
   method: 'get',
   path: '/threads/{id}',
+  scope: 'executions:read',
   operationId: 'getThread',
   summary: 'Get a thread',
   tag: 'Threads',
@@ -80,6 +83,7 @@ const get = route({
 const update = route({
   method: 'patch',
   path: '/threads/{id}',
+  scope: 'executions:write',
   operationId: 'updateThread',
   summary: 'Change the title or the metadata of a thread',
   tag: 'Threads',

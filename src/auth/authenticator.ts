@@ -1,0 +1,60 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Logger } from 'pino';
+import type { Executor } from '../db/database.ts';
+import { Problem } from '../problems/problem.ts';
+import { ApiKeys } from './api-keys.ts';
+import { credentialOf } from './credentials.ts';
+import { GrantWatch } from './grant-watch.ts';
+import { OPEN_PRINCIPAL, type Principal } from './principal.ts';
+import { type UserTokenRules, userTokens } from './user-tokens.ts';
+
+/** Tells who asks, and ends what they may not have any more. */
+export interface Authenticator {
+  /** Nobody is asked who they are. */
+  readonly isOpen: boolean;
+  /** @throws Problem unauthenticated, unavailable */
+  authenticate(headers: IncomingHttpHeaders): Promise<Principal>;
+  /** Has `end` called when the principal may not have an open answer any more. @returns what to call when it is over */
+  hold(principal: Principal, end: () => void): () => void;
+  stop(): void;
+}
+
+/** For development: everybody is the same user of one tenant, and nothing is looked up. */
+export function openAuthenticator(): Authenticator {
+  return {
+    isOpen: true,
+    authenticate: () => Promise.resolve(OPEN_PRINCIPAL),
+    hold: () => () => undefined,
+    stop: () => undefined,
+  };
+}
+
+/** Takes API keys, and tokens of users where there are rules for them. */
+export function authenticator(
+  db: Executor,
+  rules: UserTokenRules | undefined,
+  logger: Logger,
+): Authenticator {
+  const keys = new ApiKeys(db);
+  const watch = new GrantWatch(keys, logger);
+  const findUser = rules === undefined ? async () => undefined : userTokens(rules);
+  return {
+    isOpen: false,
+    authenticate: async (headers) => {
+      const credential = credentialOf(headers);
+      if (credential === undefined) throw unauthenticated('Show an API key or a token', '');
+      const found = 'key' in credential ? keys.find(credential.key) : findUser(credential.token);
+      const principal = await found;
+      if (principal !== undefined) return principal;
+      throw unauthenticated('What was shown is not valid, or not any more', ', error="invalid_token"');
+    },
+    hold: (principal, end) => watch.hold(principal, end),
+    stop: () => watch.stop(),
+  };
+}
+
+function unauthenticated(detail: string, more: string): Problem {
+  return new Problem('unauthenticated', detail, {
+    headers: { 'www-authenticate': `Bearer realm="outlast"${more}` },
+  });
+}

@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ask } from '../http/client.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { startServer } from '../support/server.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+interface Ended {
+  code: number | string | null;
+  out: string;
+  err: string;
+}
+
+function outlast(args: string[], env: Record<string, string> = {}): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      ['--conditions=outlast-source', 'src/cli.ts', ...args],
+      { env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.url, LOG_FORMAT: 'json', ...env } },
+      (error, out, err) => resolve({ code: error === null ? 0 : (error.code ?? null), out, err }),
+    );
+  });
+}
+
+test('a key that was made opens a server until it is revoked', async () => {
+  const made = await outlast(['keys', 'create', '--name', 'ci', '--scopes', 'executions:read']);
+  expect(made).toMatchObject({ code: 0, out: expect.stringMatching(/^ok_live_[0-9a-f]{12}_[\w-]{43}\n$/) });
+  const headers = { 'x-api-key': made.out.trim() };
+  const server = await startServer({ databaseUrl: database.url, env: { OUTLAST_AUTH: 'keys' } });
+  try {
+    const status = async () => (await ask(server.url, '/executions', { headers })).status;
+    expect(await status()).toBe(200);
+    const list = await outlast(['keys', 'list']);
+    const listed = JSON.parse(list.out) as Record<string, unknown>;
+    expect(listed).toMatchObject({ name: 'ci', tenant: 'default', owner: null, scopes: ['executions:read'] });
+    expect(made.out).toContain(String(listed['prefix']));
+    expect(list.out).not.toContain(made.out.trim().slice(-20));
+    expect(await outlast(['keys', 'revoke', String(listed['prefix'])])).toMatchObject({ code: 0 });
+    await waitFor(async () => (await status()) === 401 || undefined, { describe: 'the key to be refused' });
+    expect(server.log()).not.toContain(made.out.trim().slice(-20));
+  } finally {
+    await server.dispose();
+  }
+});
+
+test.each([
+  [['keys'], 'outlast keys create'],
+  [['keys', 'create', '--scopes', 'admin'], '--name is needed'],
+  [['keys', 'create', '--name', 'x'], '--scopes is needed'],
+  [['keys', 'create', '--name', 'x', '--scopes', 'everything'], 'there is no scope everything'],
+  [['keys', 'create', '--name', 'x', '--scopes', 'admin', '--owner', 'key:1'], '--owner'],
+  [['keys', 'create', '--name', 'x', '--scopes', 'admin', '--expires', 'yesterday'], '--expires'],
+  [['keys', 'create', '--name', 'x', '--scopes', 'admin', '--force'], '--force'],
+  [['keys', 'revoke', 'ok_live_000000000000'], 'There is no key'],
+])('%j is refused in a sentence', async (args, sentence) => {
+  const ended = await outlast(args);
+  expect(ended).toMatchObject({ code: 1, out: '', err: expect.stringContaining(sentence) });
+  expect(ended.err).not.toMatch(/^ +at /m);
+});
+
+describe('a server that asks nobody who they are', () => {
+  test.each(['0.0.0.0', '::', '192.0.2.1', 'outlast.example.com'])('does not start on %s', async (HOST) => {
+    const ended = await outlast(['start'], { HOST, PORT: '0' });
+    expect(ended).toMatchObject({ code: 1, out: '' });
+    expect(ended.err).toContain('OUTLAST_AUTH=keys');
+    expect(ended.err).toContain('OUTLAST_JWT_JWKS_URL');
+  });
+
+  test('says so at start', async () => {
+    const server = await startServer({ databaseUrl: database.url });
+    expect(server.log()).toContain('auth.open');
+    await server.dispose();
+  });
+});
+
+test('a server that asks for keys may be reached from elsewhere, by any name', async () => {
+  const server = await startServer({
+    databaseUrl: database.url,
+    env: { HOST: '0.0.0.0', OUTLAST_AUTH: 'keys' },
+  });
+  const headers = { host: 'outlast.example.com' };
+  expect((await ask(server.url, '/healthz', { headers })).status).toBe(200);
+  expect((await ask(server.url, '/executions', { headers })).status).toBe(401);
+  expect(server.log()).not.toContain('auth.open');
+  await server.dispose();
+});
