@@ -1,14 +1,11 @@
 import type { AgentCatalog } from '../agents/load-agents.ts';
 import { type Database, type Transaction, transaction } from '../db/database.ts';
-import { whilePatient } from '../db/retry.ts';
+import { RESTART_PATIENCE_MS, whilePatient } from '../db/retry.ts';
 import type { Scope } from '../db/scope.ts';
 import { checkDecision, type DecisionRequest } from './check-decision.ts';
 import { type Decided, type DecisionDeps, decideApproval } from './decide-approval.ts';
 import type { ApprovalTarget } from './find-approval.ts';
 import type { Approval } from './view.ts';
-
-/** How long Postgres may be away before whoever decides is told to try again. */
-const PATIENCE_MS = 3000;
 
 /**
  * Checks a decision and makes it, in a transaction of its own. One whose commit was not heard is tried again and
@@ -23,11 +20,11 @@ export async function decide(
   request: DecisionRequest,
   decisionId?: string,
 ): Promise<Approval> {
-  const checked = await whilePatient(PATIENCE_MS, () =>
+  const checked = await whilePatient(RESTART_PATIENCE_MS, () =>
     checkDecision({ db: deps.db.orm, agents: deps.agents }, scope, target, request),
   );
   const decision = decisionId === undefined ? checked : { ...checked, decisionId };
-  const { approval, afterCommit } = await whilePatient(PATIENCE_MS, () =>
+  const { approval, afterCommit } = await whilePatient(RESTART_PATIENCE_MS, () =>
     transaction(deps.db, (tx: Transaction): Promise<Decided> => decideApproval(tx, deps, decision)),
   );
   afterCommit();

@@ -5,9 +5,9 @@ import { getExecution } from '../executions/get-execution.ts';
 import { readLogHead } from '../executions/log-head.ts';
 import type { Execution } from '../executions/view.ts';
 import { findMessage } from '../threads/find-message.ts';
-import { type Answer, json } from './answer.ts';
+import type { Answer } from './answer.ts';
 import type { HttpDeps } from './deps.ts';
-import type { Effect, Outcome } from './idempotency.ts';
+import { answerOutcome, type Effect, type Outcome } from './idempotency.ts';
 import type { Call } from './route.ts';
 import { streamExecution } from './stream/execution-stream.ts';
 import { framingOf, NDJSON, SSE } from './stream/framing.ts';
@@ -49,9 +49,9 @@ export async function answerAccepted(
   deps: HttpDeps,
   outcome: Outcome,
 ): Promise<Answer> {
-  const headers = { ...outcome.headers, ...(outcome.replayed ? { 'idempotency-replayed': 'true' } : {}) };
+  const answer = answerOutcome(outcome);
   const type = call.prefers(['application/json', SSE.contentType, NDJSON.contentType]);
-  if (type === 'application/json') return json(outcome.body, outcome.status, headers);
+  if (type === 'application/json') return answer;
   const head = await readLogHead(deps.db.orm, call.scope, outcome.headers['x-execution-id'] ?? '');
   return streamExecution(deps, {
     scope: call.scope,
@@ -59,6 +59,6 @@ export async function answerAccepted(
     after: 0,
     framing: framingOf(type),
     untilSuspended: false,
-    headers,
+    headers: answer.headers,
   });
 }

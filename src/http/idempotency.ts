@@ -3,20 +3,20 @@ import { and, eq, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { type Database, type Transaction, transaction } from '../db/database.ts';
 import { sqlState } from '../db/errors.ts';
+import { whilePatient } from '../db/retry.ts';
 import { idempotencyKeys } from '../db/schema.ts';
 import { owned, type Scope } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
 import { KEY_LIFETIME } from '../retention/remove-idempotency-keys.ts';
 import { type JsonAnswer, json } from './answer.ts';
 import { canonicalJson } from './json-content.ts';
+import type { Call } from './route.ts';
 
-/** A request that may name a key, and what makes it the same as another. */
-export interface KeyedRequest {
-  key: string | undefined;
-  method: string;
-  path: string;
-  body: unknown;
-}
+/** A request that may name a key, with what makes it the same as another. */
+export type KeyedCall = Pick<
+  Call<unknown, unknown, z.output<typeof keyHeaders>, unknown>,
+  'scope' | 'method' | 'path' | 'headers' | 'body'
+>;
 
 /** What a request did and is answered with. Only successes are kept: anything else throws. */
 export interface Effect {
@@ -47,26 +47,35 @@ export const keyHeaders = z.object({
 /**
  * Does a request once, however often it is sent under one key: key, effect and answer commit together. A crash,
  * and any answer that is no success, frees the key.
+ * @param patienceMs for how long it is tried again when Postgres is away or a row is held. Not every request has a
+ *   key: `work` must know again what a try did whose commit was not heard of, or get ONE_TRY_MS
  * @throws Problem idempotency-key-reused, idempotency-in-flight, and what `work` throws
  */
 export async function idempotently(
   db: Database,
-  scope: Scope,
-  request: KeyedRequest,
+  call: KeyedCall,
+  patienceMs: number,
   work: (tx: Transaction) => Promise<Effect>,
 ): Promise<Outcome> {
-  let afterCommit: (() => void) | undefined;
-  const outcome = await transaction(db, async (tx): Promise<Outcome> => {
-    const { key } = request;
-    const first = key === undefined ? undefined : await reserveKey(tx, scope, key, hashOf(request));
-    if (first !== undefined) return { ...first, replayed: true };
-    const { afterCommit: launch, ...answer } = await work(tx);
-    afterCommit = launch;
-    if (key !== undefined) await keepAnswer(tx, scope, key, answer);
-    return { ...answer, replayed: false };
-  });
+  const { outcome, afterCommit } = await whilePatient(patienceMs, () =>
+    transaction(db, (tx) => doOnce(tx, call, work)),
+  );
   afterCommit?.();
   return outcome;
+}
+
+async function doOnce(
+  tx: Transaction,
+  call: KeyedCall,
+  work: (tx: Transaction) => Promise<Effect>,
+): Promise<{ outcome: Outcome; afterCommit?: Effect['afterCommit'] }> {
+  const { scope } = call;
+  const key = call.headers['idempotency-key'];
+  const first = key === undefined ? undefined : await reserveKey(tx, scope, key, hashOf(call));
+  if (first !== undefined) return { outcome: { ...first, replayed: true } };
+  const { afterCommit, ...answer } = await work(tx);
+  if (key !== undefined) await keepAnswer(tx, scope, key, answer);
+  return { outcome: { ...answer, replayed: false }, afterCommit };
 }
 
 /** The answer to a request that may have been made before. */
@@ -145,7 +154,7 @@ function ofKey({ tenantId, ownerId }: Scope, key: string) {
 }
 
 /** What makes a request the same as another. */
-export function hashOf({ method, path, body }: KeyedRequest): string {
+export function hashOf({ method, path, body }: Pick<KeyedCall, 'method' | 'path' | 'body'>): string {
   const text = `${method}\n${path}\n${body === undefined ? '' : canonicalJson(body)}`;
   return createHash('sha256').update(text).digest('hex');
 }

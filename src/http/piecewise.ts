@@ -1,9 +1,6 @@
 import { type Database, transaction } from '../db/database.ts';
-import { whilePatient } from '../db/retry.ts';
-import type { Scope } from '../db/scope.ts';
-import { type Effect, hashOf, type KeyedRequest, keepAnswer, type Outcome, takeKey } from './idempotency.ts';
-
-const PATIENCE_MS = 3000;
+import { RESTART_PATIENCE_MS, whilePatient } from '../db/retry.ts';
+import { type Effect, hashOf, type KeyedCall, keepAnswer, type Outcome, takeKey } from './idempotency.ts';
 
 /** What a request of several pieces came to. */
 export interface Pieces {
@@ -21,20 +18,20 @@ export interface Pieces {
  */
 export async function piecewise(
   db: Database,
-  scope: Scope,
-  request: KeyedRequest,
+  call: KeyedCall,
   work: (identity: readonly string[] | undefined) => Promise<Pieces>,
 ): Promise<Outcome> {
-  const { key } = request;
+  const { scope } = call;
+  const key = call.headers['idempotency-key'];
   if (key === undefined) return { ...(await work(undefined)).effect, replayed: false };
-  const requestHash = hashOf(request);
+  const requestHash = hashOf(call);
   const take = () =>
-    whilePatient(PATIENCE_MS, () => transaction(db, (tx) => takeKey(tx, scope, key, requestHash)));
+    whilePatient(RESTART_PATIENCE_MS, () => transaction(db, (tx) => takeKey(tx, scope, key, requestHash)));
   const earlier = await take();
   if (earlier?.answer !== undefined) return { ...earlier.answer, replayed: true };
   const { effect, isWhole } = await work([scope.tenantId, scope.ownerId, key, requestHash]);
   if (!isWhole) return { ...effect, replayed: false };
-  return whilePatient(PATIENCE_MS, () =>
+  return whilePatient(RESTART_PATIENCE_MS, () =>
     transaction(db, async (tx): Promise<Outcome> => {
       // The same request may have come twice at once: whoever is done first answers for both.
       const other = await takeKey(tx, scope, key, requestHash);

@@ -1,16 +1,13 @@
 import { eq, sql } from 'drizzle-orm';
 import { INBOX } from '../chunks/log-hints.ts';
 import { type Database, type Transaction, transaction } from '../db/database.ts';
-import { whilePatient } from '../db/retry.ts';
+import { FROZEN_OWNER_PATIENCE_MS, whilePatient } from '../db/retry.ts';
 import { threads, workflowExecutions } from '../db/schema.ts';
 import type { Scope } from '../db/scope.ts';
 import type { CancelDeps } from '../executions/cancel-execution.ts';
 import { OwnershipLost } from '../executions/ownership.ts';
 import { removeDeletedLogs } from '../retention/remove-deleted-logs.ts';
 import { findThreadNo } from './find-thread-no.ts';
-
-/** A process that froze inside a transaction holds its row until Postgres ends that, after 0.8 of the lease. */
-const PATIENCE_MS = 7000;
 
 export interface DeleteDeps extends CancelDeps {
   db: Database;
@@ -35,8 +32,8 @@ type ExecutionRow = Pick<typeof workflowExecutions.$inferSelect, keyof typeof NE
  * @throws Problem not-found
  */
 export async function deleteThread(deps: DeleteDeps, scope: Scope, id: string): Promise<void> {
-  const threadNo = await whilePatient(PATIENCE_MS, () => findThreadNo(deps.db.orm, scope, id));
-  const removed = await whilePatient(PATIENCE_MS, () =>
+  const threadNo = await whilePatient(FROZEN_OWNER_PATIENCE_MS, () => findThreadNo(deps.db.orm, scope, id));
+  const removed = await whilePatient(FROZEN_OWNER_PATIENCE_MS, () =>
     transaction(deps.db, (tx) => removeThread(tx, deps, threadNo)),
   );
   for (const execution of removed) tell(deps, execution);

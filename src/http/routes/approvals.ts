@@ -5,19 +5,16 @@ import { type Decided, decideApproval } from '../../approvals/decide-approval.ts
 import { type ApprovalTarget, findApproval } from '../../approvals/find-approval.ts';
 import { approvalSchema } from '../../approvals/view.ts';
 import type { Transaction } from '../../db/database.ts';
-import { whilePatient } from '../../db/retry.ts';
+import { RESTART_PATIENCE_MS } from '../../db/retry.ts';
 import { Problem } from '../../problems/problem.ts';
-import { type Answer, json } from '../answer.ts';
+import type { Answer } from '../answer.ts';
 import { decisionFields, reason } from '../decision-body.ts';
 import type { HttpDeps } from '../deps.ts';
-import { idempotently, keyHeaders } from '../idempotency.ts';
+import { answerOutcome, idempotently, type KeyedCall, keyHeaders } from '../idempotency.ts';
 import { isPlainText } from '../json-content.ts';
 import { uuid } from '../query-fields.ts';
-import { type Call, type Route, route } from '../route.ts';
+import { type Route, route } from '../route.ts';
 import { decideMany } from './decide-many.ts';
-
-/** How long Postgres may be away before whoever decides is told to try again. */
-const PATIENCE_MS = 3000;
 
 /** As tool calls have them in the log. */
 const toolCallId = z.string().regex(/^[\x21-\x7e]{1,128}$/);
@@ -102,8 +99,6 @@ const assign = route({
     answerOnce(call, deps, (tx) => assignApproval(tx, deps, call.scope, call.params.id, call.body.assignee)),
 });
 
-type KeyedCall = Call<unknown, unknown, { 'idempotency-key'?: string | undefined }, unknown>;
-
 /** Makes a decision, once for each key, and answers with what was decided. */
 async function answerDecision(
   call: KeyedCall,
@@ -117,18 +112,15 @@ async function answerDecision(
 
 /** Does something to an approval, once for each key, and answers with what it is then. */
 async function answerOnce(
-  { scope, method, path, headers, body }: KeyedCall,
+  call: KeyedCall,
   { db }: Pick<HttpDeps, 'db'>,
   work: (tx: Transaction) => Promise<Decided>,
 ): Promise<Answer> {
-  const key = headers['idempotency-key'];
-  const outcome = await whilePatient(PATIENCE_MS, () =>
-    idempotently(db, scope, { key, method, path, body }, async (tx) => {
-      const { approval, afterCommit } = await work(tx);
-      return { status: 200, headers: {}, body: approval, afterCommit };
-    }),
-  );
-  return json(outcome.body, outcome.status, outcome.replayed ? { 'idempotency-replayed': 'true' } : {});
+  const outcome = await idempotently(db, call, RESTART_PATIENCE_MS, async (tx) => {
+    const { approval, afterCommit } = await work(tx);
+    return { status: 200, headers: {}, body: approval, afterCommit };
+  });
+  return answerOutcome(outcome);
 }
 
 export const approvalRoutes: Route[] = [decideMany, decideToolCall, decideOne, assign];

@@ -1,18 +1,14 @@
 import { z } from 'zod';
-import { whilePatient } from '../../db/retry.ts';
+import { FROZEN_OWNER_PATIENCE_MS } from '../../db/retry.ts';
 import { cancelExecution } from '../../executions/cancel-execution.ts';
 import { getExecution } from '../../executions/get-execution.ts';
 import { executionSchema } from '../../executions/view.ts';
 import { deleteThread } from '../../threads/delete-thread.ts';
 import { threadIdSchema } from '../../threads/view.ts';
-import { json } from '../answer.ts';
-import { idempotently, keyHeaders } from '../idempotency.ts';
+import { answerOutcome, idempotently, keyHeaders } from '../idempotency.ts';
 import { isPlainText } from '../json-content.ts';
 import { uuid } from '../query-fields.ts';
 import { type Route, route } from '../route.ts';
-
-/** A process that froze inside a transaction holds its row until Postgres ends that, after 0.8 of the lease. */
-const PATIENCE_MS = 7000;
 
 const cancel = route({
   method: 'post',
@@ -47,18 +43,15 @@ const cancel = route({
   },
   problems: ['execution-finished'],
   handle: async (call, deps) => {
-    const { params, scope, method, path, body } = call;
-    const key = call.headers['idempotency-key'];
+    const { params, scope, body } = call;
     const { reason = null, mode = 'interrupt' } = body ?? {};
-    const outcome = await whilePatient(PATIENCE_MS, () =>
-      idempotently(deps.db, scope, { key, method, path, body }, async (tx) => {
-        const request = { reason, mode, by: scope.ownerId };
-        const afterCommit = await cancelExecution(tx, deps, scope, params.id, request);
-        const execution = await getExecution(tx, scope, params.id);
-        return { status: 202, headers: {}, body: { execution }, afterCommit };
-      }),
-    );
-    return json(outcome.body, outcome.status, outcome.replayed ? { 'idempotency-replayed': 'true' } : {});
+    const outcome = await idempotently(deps.db, call, FROZEN_OWNER_PATIENCE_MS, async (tx) => {
+      const request = { reason, mode, by: scope.ownerId };
+      const afterCommit = await cancelExecution(tx, deps, scope, params.id, request);
+      const execution = await getExecution(tx, scope, params.id);
+      return { status: 202, headers: {}, body: { execution }, afterCommit };
+    });
+    return answerOutcome(outcome);
   },
 });
 

@@ -16,7 +16,7 @@ import { postMessage } from '../../chat/post-message.ts';
 import { rewriteHistory } from '../../chat/rewrite-history.ts';
 import { stopChat } from '../../chat/stop-chat.ts';
 import type { Transaction } from '../../db/database.ts';
-import { whilePatient } from '../../db/retry.ts';
+import { FROZEN_OWNER_PATIENCE_MS } from '../../db/retry.ts';
 import type { CreatedExecution } from '../../executions/create-execution.ts';
 import { getExecution } from '../../executions/get-execution.ts';
 import { type LogHead, readLogHead } from '../../executions/log-head.ts';
@@ -33,9 +33,6 @@ import { resolveCursor } from '../stream/cursor.ts';
 import { streamExecution } from '../stream/execution-stream.ts';
 import { SSE } from '../stream/framing.ts';
 import { forSdk6 } from '../stream/sdk6.ts';
-
-/** A process that froze inside a transaction holds its row until Postgres ends that, after 0.8 of the lease. */
-const PATIENCE_MS = 7000;
 
 /** `useChat` sends the whole history each time, with its files. */
 const BODY_LIMIT = 32 * 1024 * 1024;
@@ -126,13 +123,9 @@ function once(
   sent: SentParts,
   work: (tx: Transaction, files: FetchedFiles) => Promise<CreatedExecution>,
 ): Promise<Outcome> {
-  const { scope, method, path, body } = call;
-  const key = call.headers['idempotency-key'];
   return withFiles(deps, sent, (files) =>
-    whilePatient(PATIENCE_MS, () =>
-      idempotently(deps.db, scope, { key, method, path, body }, async (tx) =>
-        acceptedEffect(tx, deps, scope, await work(tx, files)),
-      ),
+    idempotently(deps.db, call, FROZEN_OWNER_PATIENCE_MS, async (tx) =>
+      acceptedEffect(tx, deps, call.scope, await work(tx, files)),
     ),
   );
 }
@@ -201,16 +194,13 @@ const stop = route({
     204: { description: 'There was nothing to end.' },
   },
   handle: async (call, deps) => {
-    const { params, scope, method, path, body } = call;
-    const key = call.headers['idempotency-key'];
-    const outcome = await whilePatient(PATIENCE_MS, () =>
-      idempotently(deps.db, scope, { key, method, path, body }, async (tx) => {
-        const stopped = await stopChat(tx, deps, scope, params.id);
-        if (stopped === undefined) return { status: 204, headers: {}, body: null };
-        const execution = await getExecution(tx, scope, stopped.executionId);
-        return { status: 202, headers: {}, body: { execution }, afterCommit: stopped.afterCommit };
-      }),
-    );
+    const { params, scope } = call;
+    const outcome = await idempotently(deps.db, call, FROZEN_OWNER_PATIENCE_MS, async (tx) => {
+      const stopped = await stopChat(tx, deps, scope, params.id);
+      if (stopped === undefined) return { status: 204, headers: {}, body: null };
+      const execution = await getExecution(tx, scope, stopped.executionId);
+      return { status: 202, headers: {}, body: { execution }, afterCommit: stopped.afterCommit };
+    });
     return outcome.status === 204 ? NOTHING : answerOutcome(outcome);
   },
 });

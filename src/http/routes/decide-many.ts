@@ -5,11 +5,10 @@ import { decisionIdFrom } from '../../approvals/decision-id.ts';
 import { approvalSchema } from '../../approvals/view.ts';
 import type { Scope } from '../../db/scope.ts';
 import { Problem } from '../../problems/problem.ts';
-import { json } from '../answer.ts';
 import { decisionFields } from '../decision-body.ts';
 import type { HttpDeps } from '../deps.ts';
 import { toProblem } from '../failure.ts';
-import { keyHeaders } from '../idempotency.ts';
+import { answerOutcome, keyHeaders } from '../idempotency.ts';
 import { problemSchema } from '../openapi.ts';
 import { type Pieces, piecewise } from '../piecewise.ts';
 import { uuid } from '../query-fields.ts';
@@ -54,12 +53,11 @@ export const decideMany: Route = route({
       content: { 'application/json': z.object({ results: z.array(resultSchema) }) },
     },
   },
-  handle: async ({ scope, method, path, headers, body }, deps) => {
-    const request = { key: headers['idempotency-key'], method, path, body };
-    const outcome = await piecewise(deps.db, scope, request, (identity) =>
-      decideEach(deps, scope, body.decisions, identity),
+  handle: async (call, deps) => {
+    const outcome = await piecewise(deps.db, call, (identity) =>
+      decideEach(deps, call.scope, call.body.decisions, identity),
     );
-    return json(outcome.body, outcome.status, outcome.replayed ? { 'idempotency-replayed': 'true' } : {});
+    return answerOutcome(outcome);
   },
 });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { whilePatient } from '../../db/retry.ts';
+import { RESTART_PATIENCE_MS } from '../../db/retry.ts';
 import { getNotification } from '../../notifications/get-notification.ts';
 import { listNotifications } from '../../notifications/list-notifications.ts';
 import { resendNotification } from '../../notifications/resend-notification.ts';
@@ -7,12 +7,9 @@ import { NOTIFICATION_STATUSES, NOTIFICATION_TYPES } from '../../notifications/s
 import { notificationDetailsSchema, notificationSchema } from '../../notifications/view.ts';
 import { Problem } from '../../problems/problem.ts';
 import { json } from '../answer.ts';
-import { idempotently, keyHeaders } from '../idempotency.ts';
+import { answerOutcome, idempotently, keyHeaders } from '../idempotency.ts';
 import { anyOf, limit, listCursor, uuid } from '../query-fields.ts';
 import { type Route, route } from '../route.ts';
-
-/** How long Postgres may be away before whoever asks is told to try again. */
-const PATIENCE_MS = 3000;
 
 const params = z.object({ id: uuid });
 
@@ -77,18 +74,15 @@ const resend = route({
     },
   },
   problems: ['notifications-off'],
-  handle: async ({ scope, method, path, body, params: { id }, headers }, deps) => {
-    const request = { key: headers['idempotency-key'], method, path, body };
-    const outcome = await whilePatient(PATIENCE_MS, () =>
-      idempotently(deps.db, scope, request, async (tx) => {
-        const notification = await resendNotification(tx, scope, id);
-        if (deps.notify === undefined) {
-          throw new Problem('notifications-off', 'OUTLAST_NOTIFY_URL is not set: nobody would send it');
-        }
-        return { status: 202, headers: {}, body: notification };
-      }),
-    );
-    return json(outcome.body, outcome.status, outcome.replayed ? { 'idempotency-replayed': 'true' } : {});
+  handle: async (call, deps) => {
+    const outcome = await idempotently(deps.db, call, RESTART_PATIENCE_MS, async (tx) => {
+      const notification = await resendNotification(tx, call.scope, call.params.id);
+      if (deps.notify === undefined) {
+        throw new Problem('notifications-off', 'OUTLAST_NOTIFY_URL is not set: nobody would send it');
+      }
+      return { status: 202, headers: {}, body: notification };
+    });
+    return answerOutcome(outcome);
   },
 });
 

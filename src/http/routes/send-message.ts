@@ -2,7 +2,7 @@ import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import { chooseAgent } from '../../agents/choose-agent.ts';
 import type { Transaction } from '../../db/database.ts';
-import { whilePatient } from '../../db/retry.ts';
+import { FROZEN_OWNER_PATIENCE_MS } from '../../db/retry.ts';
 import { type AnswerAgain, answerAgain } from '../../executions/answer-again.ts';
 import { type CreatedExecution, createExecution } from '../../executions/create-execution.ts';
 import { executionSchema } from '../../executions/view.ts';
@@ -15,12 +15,9 @@ import { threadIdSchema } from '../../threads/view.ts';
 import { acceptedMessage } from '../accepted-execution.ts';
 import type { Answer } from '../answer.ts';
 import type { HttpDeps } from '../deps.ts';
-import { answerOutcome, idempotently, keyHeaders } from '../idempotency.ts';
+import { answerOutcome, idempotently, type KeyedCall, keyHeaders } from '../idempotency.ts';
 import { type AnswerDescription, type Call, type Route, route } from '../route.ts';
 import { editedMessageSchema, newMessageSchema, regenerateSchema, toParts } from '../thread-body.ts';
-
-/** A process that froze inside a transaction holds its row until Postgres ends that, after 0.8 of the lease. */
-const PATIENCE_MS = 7000;
 
 const params = z.object({ id: threadIdSchema });
 const messageParams = z.object({ id: threadIdSchema, messageId: z.string().regex(/^[^\0]{1,256}$/) });
@@ -118,7 +115,7 @@ const regenerate = route({
 type MessageCall = Call<
   { id: string; messageId: string },
   unknown,
-  { 'idempotency-key'?: string | undefined },
+  KeyedCall['headers'],
   { agentId?: string | undefined } | undefined
 >;
 
@@ -146,18 +143,14 @@ function choose(deps: HttpDeps, requested: string | undefined, ofThread: string 
 
 /** Does it once for each key, and answers with the message and its execution. */
 async function answerMessage(
-  call: Call<unknown, unknown, MessageCall['headers'], unknown>,
+  call: KeyedCall,
   deps: HttpDeps,
   parts: unknown[] | undefined,
   create: (tx: Transaction, files: FetchedFiles) => Promise<CreatedExecution>,
 ): Promise<Answer> {
-  const { scope, method, path, body } = call;
-  const key = call.headers['idempotency-key'];
   const outcome = await withFiles(deps, { parts, pointer: '/parts' }, (files) =>
-    whilePatient(PATIENCE_MS, () =>
-      idempotently(deps.db, scope, { key, method, path, body }, async (tx) =>
-        acceptedMessage(tx, deps, scope, await create(tx, files)),
-      ),
+    idempotently(deps.db, call, FROZEN_OWNER_PATIENCE_MS, async (tx) =>
+      acceptedMessage(tx, deps, call.scope, await create(tx, files)),
     ),
   );
   return answerOutcome(outcome);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { chooseAgent } from '../../agents/choose-agent.ts';
 import type { Transaction } from '../../db/database.ts';
+import { ONE_TRY_MS } from '../../db/retry.ts';
 import { createExecution } from '../../executions/create-execution.ts';
 import { forkExecution } from '../../executions/fork-execution.ts';
 import { retryExecution } from '../../executions/retry-execution.ts';
@@ -54,8 +55,7 @@ const startExecution = route({
     'file-unavailable',
   ],
   handle: async (call, deps) => {
-    const { body, scope, method, path } = call;
-    const key = call.headers['idempotency-key'];
+    const { body, scope } = call;
     const message = toUserMessage(body.input);
     const sent = { parts: message.parts, pointer: '/input/parts' };
     const start = async (tx: Transaction, files: FetchedFiles) => {
@@ -76,7 +76,7 @@ const startExecution = route({
       return acceptedEffect(tx, deps, scope, created);
     };
     const outcome = await withFiles(deps, sent, (files) =>
-      idempotently(deps.db, scope, { key, method, path, body }, (tx) => start(tx, files)),
+      idempotently(deps.db, call, ONE_TRY_MS, (tx) => start(tx, files)),
     );
     return answerAccepted(call, deps, outcome);
   },
@@ -96,9 +96,8 @@ const retry = route({
   answers: accepted,
   problems: ['not-last', 'not-retryable'],
   handle: async (call, deps) => {
-    const { params, scope, method, path, body } = call;
-    const key = call.headers['idempotency-key'];
-    const outcome = await idempotently(deps.db, scope, { key, method, path, body }, async (tx) =>
+    const { params, scope } = call;
+    const outcome = await idempotently(deps.db, call, ONE_TRY_MS, async (tx) =>
       acceptedEffect(tx, deps, scope, await retryExecution(tx, deps.dispatch, scope, params.id)),
     );
     return answerAccepted(call, deps, outcome);
@@ -123,9 +122,8 @@ const fork = route({
   answers: accepted,
   problems: ['turn-not-finished', 'log-expired'],
   handle: async (call, deps) => {
-    const { params, scope, method, path, body } = call;
-    const key = call.headers['idempotency-key'];
-    const outcome = await idempotently(deps.db, scope, { key, method, path, body }, async (tx) => {
+    const { params, scope, body } = call;
+    const outcome = await idempotently(deps.db, call, ONE_TRY_MS, async (tx) => {
       const from = { executionId: params.id, fromTurn: body.fromTurn };
       return acceptedEffect(tx, deps, scope, await forkExecution(tx, deps.dispatch, scope, from));
     });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { transaction } from '../../db/database.ts';
+import { ONE_TRY_MS } from '../../db/retry.ts';
 import { Problem } from '../../problems/problem.ts';
 import { createThread } from '../../threads/create-thread.ts';
 import { getThread } from '../../threads/get-thread.ts';
@@ -28,13 +29,12 @@ const create = route({
   body: newThreadSchema,
   answers: { 201: { ...theThread, headers: { location: 'Where the thread is.' } } },
   problems: ['thread-exists', 'agent-not-found'],
-  handle: async ({ scope, method, path, body, headers }, deps) => {
-    const { agentId } = body;
+  handle: async (call, deps) => {
+    const { agentId } = call.body;
     if (agentId !== undefined && deps.agents.get(agentId) === undefined)
       throw new Problem('agent-not-found', `There is no agent ${agentId}`);
-    const key = headers['idempotency-key'];
-    const outcome = await idempotently(deps.db, scope, { key, method, path, body }, async (tx) => {
-      const thread = await createThread(tx, scope, body);
+    const outcome = await idempotently(deps.db, call, ONE_TRY_MS, async (tx) => {
+      const thread = await createThread(tx, call.scope, call.body);
       return { status: 201, headers: { location: `/threads/${thread.id}` }, body: thread };
     });
     return answerOutcome(outcome);
