@@ -1,7 +1,8 @@
 import { chooseAgent } from '../agents/choose-agent.ts';
 import type { Transaction } from '../db/database.ts';
 import type { Scope } from '../db/scope.ts';
-import { type CreatedExecution, createExecution } from '../executions/create-execution.ts';
+import type { CreatedExecution } from '../executions/add-execution.ts';
+import { createExecution } from '../executions/create-execution.ts';
 import type { FetchedFiles } from '../files/fetch-files.ts';
 import type { HttpDeps } from '../http/deps.ts';
 import { findLastAgent } from '../threads/last-agent.ts';

@@ -1,8 +1,8 @@
 import { chooseAgent } from '../agents/choose-agent.ts';
 import type { Transaction } from '../db/database.ts';
 import type { Scope } from '../db/scope.ts';
+import type { CreatedExecution } from '../executions/add-execution.ts';
 import { answerAgain } from '../executions/answer-again.ts';
-import type { CreatedExecution } from '../executions/create-execution.ts';
 import type { FetchedFiles } from '../files/fetch-files.ts';
 import type { HttpDeps } from '../http/deps.ts';
 import type { ChatBody } from './chat-body.ts';

@@ -2,7 +2,7 @@ import type { Transaction } from '../db/database.ts';
 import { threads } from '../db/schema.ts';
 import { isThread, type Scope } from '../db/scope.ts';
 import { cancelUnfinished } from '../executions/cancel-unfinished.ts';
-import { findUnfinished } from '../executions/create-execution.ts';
+import { findUnfinished } from '../executions/find-unfinished.ts';
 import type { HttpDeps } from '../http/deps.ts';
 
 /**

@@ -1,5 +1,4 @@
 import { and, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
-import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../db/database.ts';
 import { messageFiles, messages, threads, workflowExecutions } from '../db/schema.ts';
 import { isThread, type Scope } from '../db/scope.ts';
@@ -7,9 +6,10 @@ import type { FetchedFiles } from '../files/fetch-files.ts';
 import { storeFiles } from '../files/store-files.ts';
 import { Problem } from '../problems/problem.ts';
 import { threadNotFound } from '../threads/get-thread.ts';
+import { addExecution, type CreatedExecution, nextOrdinal } from './add-execution.ts';
 import type { CancelDeps } from './cancel-execution.ts';
 import { cancelUnfinished } from './cancel-unfinished.ts';
-import { advanceThread, type CreatedExecution, findUnfinished } from './create-execution.ts';
+import { findUnfinished } from './find-unfinished.ts';
 
 export interface AnswerAgain {
   /** Of the execution to be made, chosen before the first try: one whose commit was not heard of is known again. */
@@ -55,32 +55,23 @@ export async function answerAgain(
   await tx
     .delete(messages)
     .where(and(eq(messages.threadNo, thread.no), gt(messages.position, question.position)));
-  const ordinal = thread.lastOrdinal + 1;
   if (request.parts !== undefined) {
-    const edited = { ...question, parts: request.parts, executionId, position: 2 * ordinal };
+    const edited = { ...question, parts: request.parts, executionId, position: 2 * nextOrdinal(thread) };
     await edit(tx, edited, request.files ?? new Map());
   }
   const isBusy = (await findUnfinished(tx, thread)) !== undefined;
-  await tx.insert(workflowExecutions).values({
+  const added = await addExecution(tx, deps.dispatch, thread, {
     id: executionId,
-    tenantId: thread.tenantId,
-    ownerId: thread.ownerId,
-    threadNo: thread.no,
-    ordinal,
-    messageId: uuidv7(),
     inputMessageId: question.id,
     agentId,
     source: request.source,
-    status: 'queued',
-    segment: isBusy ? 0 : 1,
     dropsFrom: from,
     input: { id: question.id, role: 'user', parts: request.parts ?? question.parts },
+    isBusy,
   });
-  await advanceThread(tx, thread, ordinal, agentId);
-  const start = isBusy ? () => undefined : await deps.dispatch(tx, executionId, 1);
   const launch = () => {
     afterCancel();
-    start();
+    added.launch();
   };
   return { executionId, threadNo: thread.no, launch };
 }

@@ -1,4 +1,4 @@
-import { and, desc, eq, inArray, notInArray, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { canonicalJson } from '../approvals/canonical-json.ts';
 import type { Transaction } from '../db/database.ts';
@@ -7,12 +7,11 @@ import { isThread, owned, type Scope } from '../db/scope.ts';
 import type { FetchedFiles } from '../files/fetch-files.ts';
 import { storeFiles } from '../files/store-files.ts';
 import { Problem } from '../problems/problem.ts';
+import { addExecution, type CreatedExecution, nextOrdinal } from './add-execution.ts';
 import type { CancelDeps } from './cancel-execution.ts';
 import { cancelUnfinished } from './cancel-unfinished.ts';
-import { EXECUTION_STATUSES, isFinalStatus } from './status.ts';
+import { findUnfinished } from './find-unfinished.ts';
 import { REASONS_FOR_PEOPLE } from './view.ts';
-
-const FINAL_STATUSES = EXECUTION_STATUSES.filter(isFinalStatus);
 
 /** What to do when the thread has an execution that is not final. */
 export type OnBusy = 'enqueue' | 'reject' | 'interrupt';
@@ -30,13 +29,6 @@ export interface NewExecution {
   onBusy: OnBusy | 'overtake';
   /** A message that the thread has already, with the same parts, has been answered: no second execution is made. */
   joinsKnown?: boolean;
-}
-
-export interface CreatedExecution {
-  executionId: string;
-  threadNo: number;
-  /** To be called once the transaction has committed. */
-  launch(): void;
 }
 
 type Thread = typeof threads.$inferSelect;
@@ -65,33 +57,24 @@ export async function createExecution(
     });
   }
   const executionId = uuidv7();
-  const ordinal = thread.lastOrdinal + 1;
   const input = { id: request.message.id ?? uuidv7(), role: 'user' as const, parts: request.message.parts };
-  await insertInput(tx, thread, executionId, ordinal, input);
+  await insertInput(tx, thread, executionId, input);
   const { no: threadNo, tenantId } = thread;
   await storeFiles(tx, { ...input, threadNo, tenantId }, request.files ?? new Map());
-  await tx.insert(workflowExecutions).values({
+  const added = await addExecution(tx, deps.dispatch, thread, {
     id: executionId,
-    tenantId: thread.tenantId,
-    ownerId: thread.ownerId,
-    threadNo: thread.no,
-    ordinal,
-    messageId: uuidv7(),
     inputMessageId: input.id,
     agentId: request.agentId,
     source: request.source,
-    status: 'queued',
-    segment: activeId === undefined ? 1 : 0,
     input,
     metadata: request.metadata,
+    isBusy: activeId !== undefined,
   });
-  await advanceThread(tx, thread, ordinal, request.agentId);
-  const start = activeId === undefined ? await deps.dispatch(tx, executionId, 1) : () => undefined;
   const launch = () => {
     afterInterrupt();
-    start();
+    added.launch();
   };
-  return { executionId, threadNo: thread.no, launch };
+  return { executionId, threadNo, launch };
 }
 
 /** A chat must not wait behind a question that the user has just walked away from. */
@@ -170,27 +153,10 @@ function idReused(thread: Thread, messageId: string): Problem {
   return new Problem('message-id-reused', `Thread ${thread.id} already has a message ${messageId}`);
 }
 
-/** @internal The thread's oldest execution that is not final; the caller holds the thread's row. */
-export async function findUnfinished(
-  tx: Transaction,
-  thread: Pick<Thread, 'no'>,
-): Promise<string | undefined> {
-  const [unfinished] = await tx
-    .select({ id: workflowExecutions.id })
-    .from(workflowExecutions)
-    .where(
-      and(eq(workflowExecutions.threadNo, thread.no), notInArray(workflowExecutions.status, FINAL_STATUSES)),
-    )
-    .orderBy(workflowExecutions.ordinal)
-    .limit(1);
-  return unfinished?.id;
-}
-
 async function insertInput(
   tx: Transaction,
   thread: Thread,
   executionId: string,
-  ordinal: number,
   input: { id: string; role: 'user'; parts: unknown[] },
 ): Promise<void> {
   const inserted = await tx
@@ -199,7 +165,7 @@ async function insertInput(
       threadNo: thread.no,
       tenantId: thread.tenantId,
       id: input.id,
-      position: 2 * ordinal,
+      position: 2 * nextOrdinal(thread),
       role: input.role,
       parts: input.parts,
       status: 'complete',
@@ -208,17 +174,4 @@ async function insertInput(
     .onConflictDoNothing({ target: [messages.threadNo, messages.id] })
     .returning({ id: messages.id });
   if (inserted.length === 0) throw idReused(thread, input.id);
-}
-
-/** @internal Records that the thread has a new newest execution. */
-export async function advanceThread(
-  tx: Transaction,
-  thread: Pick<Thread, 'no'>,
-  ordinal: number,
-  agentId: string,
-): Promise<void> {
-  await tx
-    .update(threads)
-    .set({ lastOrdinal: ordinal, agentId, updatedAt: sql`clock_timestamp()` })
-    .where(eq(threads.no, thread.no));
 }

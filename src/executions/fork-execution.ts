@@ -11,11 +11,12 @@ import { owned, type Scope, within } from '../db/scope.ts';
 import { copyFiles } from '../files/copy-files.ts';
 import { Problem } from '../problems/problem.ts';
 import { NO_USAGE } from '../turns/usage.ts';
-import type { CreatedExecution } from './create-execution.ts';
+import { type AddedExecution, addExecution, type CreatedExecution } from './add-execution.ts';
 import type { Dispatch } from './dispatch.ts';
 import { executionNotFound } from './get-execution.ts';
 
 type Execution = typeof workflowExecutions.$inferSelect;
+type Thread = typeof threads.$inferSelect;
 
 /**
  * Goes on from a turn of an execution in a thread of its own: history, kept turns and their rows of the log are
@@ -32,16 +33,22 @@ export async function forkExecution(
   const original = await findExecution(tx, scope, executionId);
   await refuseUnfinished(tx, original, fromTurn);
   const entries = await keptEntries(tx, original, fromTurn);
-  const threadNo = await copyThread(tx, scope, original);
-  const fork = await insertFork(tx, scope, original, threadNo);
+  const thread = await copyThread(tx, scope, original);
+  const { agentId, inputMessageId, input, metadata } = original;
+  const fork = await addExecution(tx, dispatch, thread, {
+    id: uuidv7(),
+    agentId,
+    source: 'api',
+    inputMessageId,
+    input,
+    metadata,
+    isBusy: false,
+  });
+  const { executionId: forkId, executionNo } = fork;
   const rows = makeRows([startOf(fork), ...entries], 1, 0);
-  await insertInTransaction(
-    tx,
-    { executionId: fork.id, executionNo: fork.no, ...owned(scope), attempt: 0 },
-    rows,
-  );
-  await copyTurns(tx, original, fork, fromTurn);
-  return { executionId: fork.id, threadNo, launch: await dispatch(tx, fork.id, 1) };
+  await insertInTransaction(tx, { executionId: forkId, executionNo, ...owned(scope), attempt: 0 }, rows);
+  await copyTurns(tx, original, forkId, fromTurn);
+  return fork;
 }
 
 async function findExecution(tx: Transaction, scope: Scope, id: string): Promise<Execution> {
@@ -75,19 +82,19 @@ async function refuseUnfinished(tx: Transaction, { id }: Execution, fromTurn: nu
 async function copyTurns(
   tx: Transaction,
   { id }: Execution,
-  fork: Execution,
+  forkId: string,
   fromTurn: number,
 ): Promise<void> {
   await tx.execute(sql`
     INSERT INTO outlast.execution_turns (execution_id, turn, tenant_id, attempt, model, response_messages, tool_calls,
       usage, finish_reason, started_at, ended_at)
-    SELECT ${fork.id}, turn, tenant_id, 0, model, response_messages, tool_calls, ${JSON.stringify(NO_USAGE)}::json,
+    SELECT ${forkId}, turn, tenant_id, 0, model, response_messages, tool_calls, ${JSON.stringify(NO_USAGE)}::json,
       finish_reason, started_at, ended_at
     FROM outlast.execution_turns WHERE execution_id = ${id} AND turn <= ${fromTurn}`);
   await tx.execute(sql`
     INSERT INTO outlast.tool_calls (execution_id, tool_call_id, tenant_id, turn, position, tool_name, input,
       edited_input, idempotent, status, attempt, output, error_code, error_text, created_at, started_at, ended_at)
-    SELECT ${fork.id}, tool_call_id, tenant_id, turn, position, tool_name, input,
+    SELECT ${forkId}, tool_call_id, tenant_id, turn, position, tool_name, input,
       edited_input, idempotent, status, attempt, output, error_code, error_text, created_at, started_at, ended_at
     FROM outlast.tool_calls WHERE execution_id = ${id} AND turn <= ${fromTurn}`);
 }
@@ -100,24 +107,17 @@ async function keptEntries(tx: Transaction, { no }: Execution, fromTurn: number)
     .map(({ turn, chunk }) => ({ turn, chunk: JSON.parse(chunk) as Chunk }));
 }
 
-function startOf({ id, messageId }: Execution): Entry {
-  return { turn: 0, chunk: { type: 'start', messageId, messageMetadata: { executionId: id } } };
+function startOf({ executionId, messageId }: AddedExecution): Entry {
+  return { turn: 0, chunk: { type: 'start', messageId, messageMetadata: { executionId } } };
 }
 
-/** A thread with the history that the original had. */
-async function copyThread(tx: Transaction, scope: Scope, original: Execution): Promise<number> {
+/** A thread with the history that the original had; its next execution takes the original's place. */
+async function copyThread(tx: Transaction, scope: Scope, original: Execution): Promise<Thread> {
   const [thread] = await tx.select().from(threads).where(eq(threads.no, original.threadNo));
-  const { title, metadata } = thread as typeof threads.$inferSelect;
-  const copy = {
-    ...owned(scope),
-    id: uuidv7(),
-    title,
-    metadata,
-    agentId: original.agentId,
-    lastOrdinal: original.ordinal,
-  };
-  const [inserted] = await tx.insert(threads).values(copy).returning({ no: threads.no });
-  const threadNo = (inserted as { no: number }).no;
+  const { title, metadata } = thread as Thread;
+  const copy = { ...owned(scope), id: uuidv7(), title, metadata, lastOrdinal: original.ordinal - 1 };
+  const [inserted] = await tx.insert(threads).values(copy).returning();
+  const { no: threadNo } = inserted as Thread;
   const isEarlier = sql`thread_no = ${original.threadNo} AND position < ${2 * original.ordinal}`;
   // An edit must not take their files away before they are copied.
   await tx.execute(sql`SELECT FROM outlast.messages WHERE ${isEarlier} FOR SHARE`);
@@ -139,32 +139,5 @@ async function copyThread(tx: Transaction, scope: Scope, original: Execution): P
     createdAt: original.createdAt,
   });
   await copyFiles(tx, { from: original.threadNo, to: threadNo });
-  return threadNo;
-}
-
-async function insertFork(
-  tx: Transaction,
-  scope: Scope,
-  original: Execution,
-  threadNo: number,
-): Promise<Execution> {
-  const { ordinal, inputMessageId, agentId, input, metadata } = original;
-  const [fork] = await tx
-    .insert(workflowExecutions)
-    .values({
-      id: uuidv7(),
-      ...owned(scope),
-      threadNo,
-      ordinal,
-      messageId: uuidv7(),
-      inputMessageId,
-      agentId,
-      source: 'api',
-      status: 'queued',
-      segment: 1,
-      input,
-      metadata,
-    })
-    .returning();
-  return fork as Execution;
+  return inserted as Thread;
 }

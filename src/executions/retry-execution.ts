@@ -4,8 +4,9 @@ import type { Transaction } from '../db/database.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
-import { advanceThread, type CreatedExecution, findUnfinished } from './create-execution.ts';
+import { addExecution, type CreatedExecution } from './add-execution.ts';
 import type { Dispatch } from './dispatch.ts';
+import { findUnfinished } from './find-unfinished.ts';
 
 /**
  * Answers the same user message again with a new execution, linked by `retryOf`. The failed answer leaves the
@@ -33,29 +34,18 @@ export async function retryExecution(
     throw new Problem('not-last', 'Only the last execution of a thread can be retried');
   }
   const isBusy = (await findUnfinished(tx, thread)) !== undefined;
-  const retryId = uuidv7();
-  const ordinal = failed.ordinal + 1;
   await tx.delete(messages).where(and(eq(messages.threadNo, thread.no), eq(messages.id, failed.messageId)));
-  await tx.insert(workflowExecutions).values({
-    id: retryId,
-    tenantId: thread.tenantId,
-    ownerId: thread.ownerId,
-    threadNo: thread.no,
-    ordinal,
-    messageId: uuidv7(),
+  return addExecution(tx, dispatch, thread, {
+    id: uuidv7(),
     inputMessageId: failed.inputMessageId,
     agentId: failed.agentId,
     source: failed.source,
-    status: 'queued',
-    segment: isBusy ? 0 : 1,
     retryOf: failed.id,
     dropsFrom: failed.dropsFrom ?? failed.ordinal,
     input: failed.input,
     metadata: failed.metadata,
+    isBusy,
   });
-  await advanceThread(tx, thread, ordinal, failed.agentId);
-  const launch = isBusy ? () => undefined : await dispatch(tx, retryId, 1);
-  return { executionId: retryId, threadNo: thread.no, launch };
 }
 
 /** Lock order: the thread comes before any of its executions. */

@@ -1,6 +1,6 @@
 import type { Transaction } from '../db/database.ts';
 import type { Scope } from '../db/scope.ts';
-import type { CreatedExecution } from '../executions/create-execution.ts';
+import type { CreatedExecution } from '../executions/add-execution.ts';
 import { getExecution } from '../executions/get-execution.ts';
 import { readLogHead } from '../executions/log-head.ts';
 import type { Execution } from '../executions/view.ts';

@@ -17,7 +17,7 @@ import { rewriteHistory } from '../../chat/rewrite-history.ts';
 import { stopChat } from '../../chat/stop-chat.ts';
 import type { Transaction } from '../../db/database.ts';
 import { FROZEN_OWNER_PATIENCE_MS } from '../../db/retry.ts';
-import type { CreatedExecution } from '../../executions/create-execution.ts';
+import type { CreatedExecution } from '../../executions/add-execution.ts';
 import { getExecution } from '../../executions/get-execution.ts';
 import { type LogHead, readLogHead } from '../../executions/log-head.ts';
 import { executionSchema } from '../../executions/view.ts';
