@@ -1,9 +1,9 @@
 import type { Transaction } from '../db/database.ts';
-import { threads } from '../db/schema.ts';
-import { isThread, type Scope } from '../db/scope.ts';
+import type { Scope } from '../db/scope.ts';
 import { cancelUnfinished } from '../executions/cancel-unfinished.ts';
 import { findUnfinished } from '../executions/find-unfinished.ts';
 import type { HttpDeps } from '../http/deps.ts';
+import { holdThreadById } from '../threads/hold-thread.ts';
 
 /**
  * Cancels what is being written in a chat, and what waits for it, and keeps what was said so far.
@@ -15,11 +15,7 @@ export async function stopChat(
   scope: Scope,
   threadId: string,
 ): Promise<{ executionId: string; afterCommit: () => void } | undefined> {
-  const [thread] = await tx
-    .select({ no: threads.no })
-    .from(threads)
-    .where(isThread(scope, threadId))
-    .for('no key update');
+  const thread = await holdThreadById(tx, scope, threadId);
   const executionId = thread && (await findUnfinished(tx, thread));
   if (thread === undefined || executionId === undefined) return undefined;
   const request = { reason: null, mode: 'interrupt', by: scope.ownerId } as const;

@@ -1,11 +1,12 @@
 import { and, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/database.ts';
-import { messageFiles, messages, threads, workflowExecutions } from '../db/schema.ts';
-import { isThread, type Scope } from '../db/scope.ts';
+import { messageFiles, messages, workflowExecutions } from '../db/schema.ts';
+import type { Scope } from '../db/scope.ts';
 import type { FetchedFiles } from '../files/fetch-files.ts';
 import { storeFiles } from '../files/store-files.ts';
 import { Problem } from '../problems/problem.ts';
 import { threadNotFound } from '../threads/get-thread.ts';
+import { holdThreadById, type ThreadRow } from '../threads/hold-thread.ts';
 import { addExecution, type CreatedExecution, nextOrdinal } from './add-execution.ts';
 import type { CancelDeps } from './cancel-execution.ts';
 import { cancelUnfinished } from './cancel-unfinished.ts';
@@ -26,7 +27,6 @@ export interface AnswerAgain {
   chooseAgent(ofThread: string | null): string;
 }
 
-type Thread = typeof threads.$inferSelect;
 type MessageRow = typeof messages.$inferSelect;
 
 /**
@@ -41,7 +41,8 @@ export async function answerAgain(
   scope: Scope,
   request: AnswerAgain,
 ): Promise<CreatedExecution> {
-  const thread = await lockThread(tx, scope, request.threadId);
+  const thread = await holdThreadById(tx, scope, request.threadId);
+  if (thread === undefined) throw threadNotFound(request.threadId);
   const { executionId } = request;
   // What was to be launched, a healer finds.
   if (await isMade(tx, thread, executionId))
@@ -76,13 +77,7 @@ export async function answerAgain(
   return { executionId, threadNo: thread.no, launch };
 }
 
-async function lockThread(tx: Transaction, scope: Scope, id: string): Promise<Thread> {
-  const [thread] = await tx.select().from(threads).where(isThread(scope, id)).for('no key update');
-  if (thread === undefined) throw threadNotFound(id);
-  return thread;
-}
-
-async function isMade(tx: Transaction, thread: Thread, executionId: string): Promise<boolean> {
+async function isMade(tx: Transaction, thread: ThreadRow, executionId: string): Promise<boolean> {
   const { id, threadNo } = workflowExecutions;
   return (await tx.$count(workflowExecutions, and(eq(id, executionId), eq(threadNo, thread.no)))) > 0;
 }
@@ -90,7 +85,7 @@ async function isMade(tx: Transaction, thread: Thread, executionId: string): Pro
 /** The user's message itself, or the one that an answer, also one that is still being written, is to. */
 async function findQuestion(
   tx: Transaction,
-  thread: Thread,
+  thread: ThreadRow,
   { messageId, parts }: AnswerAgain,
 ): Promise<MessageRow> {
   const named = await findRow(tx, thread, messageId);
@@ -108,7 +103,7 @@ async function findQuestion(
   return question;
 }
 
-async function findRow(tx: Transaction, thread: Thread, id: string): Promise<MessageRow | undefined> {
+async function findRow(tx: Transaction, thread: ThreadRow, id: string): Promise<MessageRow | undefined> {
   const [row] = await tx
     .select()
     .from(messages)
@@ -133,7 +128,7 @@ async function findUserBefore(
 /** The id of the message that an answer is to; one that is over and not stored is not history any more. */
 async function findAnswering(
   tx: Transaction,
-  thread: Thread,
+  thread: ThreadRow,
   messageId: string,
   stored: MessageRow | undefined,
 ): Promise<string | undefined> {

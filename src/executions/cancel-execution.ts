@@ -1,12 +1,13 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { INBOX } from '../chunks/log-hints.ts';
 import type { LogRow } from '../chunks/row.ts';
 import type { Transaction } from '../db/database.ts';
-import { threads, workflowExecutions } from '../db/schema.ts';
+import { workflowExecutions } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
 import type { Notify } from '../notifications/notify.ts';
 import { Problem } from '../problems/problem.ts';
+import { holdThreadOf } from '../threads/hold-thread.ts';
 import type { ThreadNews } from '../threads/thread-news.ts';
 import type { Dispatch } from './dispatch.ts';
 import { endByCancel } from './end-by-cancel.ts';
@@ -69,17 +70,4 @@ export async function cancelExecution(
     throw new Problem('execution-finished', `The execution is ${execution.status} already`);
   }
   return endByCancel(tx, deps, execution, request);
-}
-
-/** Lock order: the thread comes before any of its executions. */
-async function holdThreadOf(tx: Transaction, scope: Scope, executionId: string): Promise<void> {
-  const ofExecution = tx
-    .select({ no: workflowExecutions.threadNo })
-    .from(workflowExecutions)
-    .where(and(within(workflowExecutions, scope), eq(workflowExecutions.id, executionId)));
-  await tx
-    .select({ no: threads.no })
-    .from(threads)
-    .where(inArray(threads.no, ofExecution))
-    .for('no key update');
 }

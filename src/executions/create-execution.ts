@@ -3,10 +3,11 @@ import { uuidv7 } from 'uuidv7';
 import { canonicalJson } from '../approvals/canonical-json.ts';
 import type { Transaction } from '../db/database.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
-import { isThread, owned, type Scope } from '../db/scope.ts';
+import { owned, type Scope } from '../db/scope.ts';
 import type { FetchedFiles } from '../files/fetch-files.ts';
 import { storeFiles } from '../files/store-files.ts';
 import { Problem } from '../problems/problem.ts';
+import { holdThreadById, type ThreadRow } from '../threads/hold-thread.ts';
 import { addExecution, type CreatedExecution, nextOrdinal } from './add-execution.ts';
 import type { CancelDeps } from './cancel-execution.ts';
 import { cancelUnfinished } from './cancel-unfinished.ts';
@@ -31,8 +32,6 @@ export interface NewExecution {
   joinsKnown?: boolean;
 }
 
-type Thread = typeof threads.$inferSelect;
-
 /**
  * Stores the user's message and an execution that answers it, and sees to it that it is run (E4: what commits
  * here is durable). In a busy thread it waits, as segment 0, until the one before it is final, unless it is to
@@ -45,7 +44,7 @@ export async function createExecution(
   scope: Scope,
   request: NewExecution,
 ): Promise<CreatedExecution> {
-  const thread = await lockThread(tx, scope, request.threadId ?? uuidv7());
+  const thread = await holdOrMake(tx, scope, request.threadId ?? uuidv7());
   const known = request.joinsKnown === true ? await findAnswered(tx, thread, request.message) : undefined;
   if (known !== undefined) return { executionId: known, threadNo: thread.no, launch: () => undefined };
   const onBusy = request.onBusy === 'overtake' ? await overtake(tx, thread) : request.onBusy;
@@ -78,7 +77,7 @@ export async function createExecution(
 }
 
 /** A chat must not wait behind a question that the user has just walked away from. */
-async function overtake(tx: Transaction, thread: Thread): Promise<OnBusy> {
+async function overtake(tx: Transaction, thread: ThreadRow): Promise<OnBusy> {
   const [waiting] = await tx
     .select({ id: workflowExecutions.id })
     .from(workflowExecutions)
@@ -97,29 +96,24 @@ async function interrupt(
   tx: Transaction,
   deps: CancelDeps,
   scope: Scope,
-  thread: Thread,
+  thread: ThreadRow,
 ): Promise<() => void> {
   const request = { reason: INTERRUPTED, mode: 'interrupt', by: scope.ownerId } as const;
   return cancelUnfinished(tx, deps, thread.no, request);
 }
 
 /** Takes the thread's row, made if absent: all that adds to or promotes in a thread happens one after another. */
-async function lockThread(tx: Transaction, scope: Scope, id: string): Promise<Thread> {
+async function holdOrMake(tx: Transaction, scope: Scope, id: string): Promise<ThreadRow> {
   // Whoever sees the whole tenant goes on with somebody else's thread, if that is the one that they mean.
-  let thread = scope.seesTenant === true ? await selectThread(tx, scope, id) : undefined;
+  let thread = scope.seesTenant === true ? await holdThreadById(tx, scope, id) : undefined;
   while (thread === undefined) {
     await tx
       .insert(threads)
       .values({ ...owned(scope), id })
       .onConflictDoNothing();
     // Not there only if somebody has deleted it in between.
-    thread = await selectThread(tx, scope, id);
+    thread = await holdThreadById(tx, scope, id);
   }
-  return thread;
-}
-
-async function selectThread(tx: Transaction, scope: Scope, id: string): Promise<Thread | undefined> {
-  const [thread] = await tx.select().from(threads).where(isThread(scope, id)).for('no key update');
   return thread;
 }
 
@@ -129,7 +123,7 @@ async function selectThread(tx: Transaction, scope: Scope, id: string): Promise<
  */
 async function findAnswered(
   tx: Transaction,
-  thread: Thread,
+  thread: ThreadRow,
   { id, parts }: NewExecution['message'],
 ): Promise<string | undefined> {
   if (id === undefined) return undefined;
@@ -149,13 +143,13 @@ async function findAnswered(
   return answer?.id;
 }
 
-function idReused(thread: Thread, messageId: string): Problem {
+function idReused(thread: ThreadRow, messageId: string): Problem {
   return new Problem('message-id-reused', `Thread ${thread.id} already has a message ${messageId}`);
 }
 
 async function insertInput(
   tx: Transaction,
-  thread: Thread,
+  thread: ThreadRow,
   executionId: string,
   input: { id: string; role: 'user'; parts: unknown[] },
 ): Promise<void> {

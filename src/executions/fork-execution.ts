@@ -10,13 +10,13 @@ import { executionTurns, messages, threads, toolCalls, workflowExecutions } from
 import { owned, type Scope, within } from '../db/scope.ts';
 import { copyFiles } from '../files/copy-files.ts';
 import { Problem } from '../problems/problem.ts';
+import type { ThreadRow } from '../threads/hold-thread.ts';
 import { NO_USAGE } from '../turns/usage.ts';
 import { type AddedExecution, addExecution, type CreatedExecution } from './add-execution.ts';
 import type { Dispatch } from './dispatch.ts';
 import { executionNotFound } from './get-execution.ts';
 
 type Execution = typeof workflowExecutions.$inferSelect;
-type Thread = typeof threads.$inferSelect;
 
 /**
  * Goes on from a turn of an execution in a thread of its own: history, kept turns and their rows of the log are
@@ -112,12 +112,12 @@ function startOf({ executionId, messageId }: AddedExecution): Entry {
 }
 
 /** A thread with the history that the original had; its next execution takes the original's place. */
-async function copyThread(tx: Transaction, scope: Scope, original: Execution): Promise<Thread> {
+async function copyThread(tx: Transaction, scope: Scope, original: Execution): Promise<ThreadRow> {
   const [thread] = await tx.select().from(threads).where(eq(threads.no, original.threadNo));
-  const { title, metadata } = thread as Thread;
+  const { title, metadata } = thread as ThreadRow;
   const copy = { ...owned(scope), id: uuidv7(), title, metadata, lastOrdinal: original.ordinal - 1 };
   const [inserted] = await tx.insert(threads).values(copy).returning();
-  const { no: threadNo } = inserted as Thread;
+  const { no: threadNo } = inserted as ThreadRow;
   const isEarlier = sql`thread_no = ${original.threadNo} AND position < ${2 * original.ordinal}`;
   // An edit must not take their files away before they are copied.
   await tx.execute(sql`SELECT FROM outlast.messages WHERE ${isEarlier} FOR SHARE`);
@@ -139,5 +139,5 @@ async function copyThread(tx: Transaction, scope: Scope, original: Execution): P
     createdAt: original.createdAt,
   });
   await copyFiles(tx, { from: original.threadNo, to: threadNo });
-  return inserted as Thread;
+  return inserted as ThreadRow;
 }

@@ -1,9 +1,10 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../db/database.ts';
-import { messages, threads, workflowExecutions } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { messages, workflowExecutions } from '../db/schema.ts';
+import type { Scope } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
+import { holdThreadOf } from '../threads/hold-thread.ts';
 import { addExecution, type CreatedExecution } from './add-execution.ts';
 import type { Dispatch } from './dispatch.ts';
 import { findUnfinished } from './find-unfinished.ts';
@@ -19,7 +20,7 @@ export async function retryExecution(
   scope: Scope,
   executionId: string,
 ): Promise<CreatedExecution> {
-  const thread = await lockThreadOf(tx, scope, executionId);
+  const thread = await holdThreadOf(tx, scope, executionId);
   const [failed] = await tx.select().from(workflowExecutions).where(eq(workflowExecutions.id, executionId));
   if (thread === undefined || failed === undefined) {
     throw new Problem('not-found', `There is no execution ${executionId}`);
@@ -46,22 +47,4 @@ export async function retryExecution(
     metadata: failed.metadata,
     isBusy,
   });
-}
-
-/** Lock order: the thread comes before any of its executions. */
-async function lockThreadOf(
-  tx: Transaction,
-  scope: Scope,
-  executionId: string,
-): Promise<typeof threads.$inferSelect | undefined> {
-  const ofExecution = tx
-    .select({ no: workflowExecutions.threadNo })
-    .from(workflowExecutions)
-    .where(and(within(workflowExecutions, scope), eq(workflowExecutions.id, executionId)));
-  const [thread] = await tx
-    .select()
-    .from(threads)
-    .where(inArray(threads.no, ofExecution))
-    .for('no key update');
-  return thread;
 }

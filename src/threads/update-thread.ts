@@ -1,8 +1,9 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/database.ts';
 import { threads } from '../db/schema.ts';
-import { isThread, type Scope } from '../db/scope.ts';
+import type { Scope } from '../db/scope.ts';
 import { threadNotFound } from './get-thread.ts';
+import { holdThreadById } from './hold-thread.ts';
 import { mergePatch } from './merge-patch.ts';
 
 export interface ThreadPatch {
@@ -24,11 +25,7 @@ export async function updateThread(
   patch: ThreadPatch,
   check: (metadata: unknown) => void,
 ): Promise<void> {
-  const [thread] = await tx
-    .select({ no: threads.no, metadata: threads.metadata })
-    .from(threads)
-    .where(isThread(scope, id))
-    .for('no key update');
+  const thread = await holdThreadById(tx, scope, id);
   if (thread === undefined) throw threadNotFound(id);
   const metadata = patch.metadata === undefined ? undefined : mergePatch(thread.metadata, patch.metadata);
   if (metadata !== undefined) check(metadata);
