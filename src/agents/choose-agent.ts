@@ -1,3 +1,4 @@
+import type { Config } from '../config/config.ts';
 import { Problem } from '../problems/problem.ts';
 import type { AgentCatalog, AgentEntry } from './load-agents.ts';
 
@@ -20,6 +21,18 @@ export function chooseAgent(agents: AgentCatalog, wishes: AgentWishes): AgentEnt
   if (entry.error !== null)
     throw new Problem('agent-broken', `The agent "${entry.id}" cannot run: ${entry.error}`);
   return entry;
+}
+
+/** Names the agent that answers, told the one that answered last in the thread. @throws Problem as `chooseAgent` */
+export type ChooseAgent = (ofThread: string | null) => string;
+
+/** Chooses for a request that names an agent or none, as soon as its thread is known. */
+export function agentChooser(
+  { agents, config }: { agents: AgentCatalog; config: Pick<Config, 'OUTLAST_DEFAULT_AGENT'> },
+  requested: string | undefined,
+): ChooseAgent {
+  const fallback = config.OUTLAST_DEFAULT_AGENT;
+  return (ofThread) => chooseAgent(agents, { requested, ofThread, fallback }).id;
 }
 
 function obvious(agents: AgentCatalog, { ofThread, fallback }: AgentWishes): AgentEntry | undefined {

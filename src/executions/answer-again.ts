@@ -1,4 +1,5 @@
 import { and, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
+import type { ChooseAgent } from '../agents/choose-agent.ts';
 import type { Transaction } from '../db/database.ts';
 import { messageFiles, messages, workflowExecutions } from '../db/schema.ts';
 import type { Scope } from '../db/scope.ts';
@@ -23,8 +24,8 @@ export interface AnswerAgain {
   /** What these parts point to, if it was fetched. */
   files?: FetchedFiles | undefined;
   source: 'api' | 'chat';
-  /** Names the agent, told the one that answered last. Asked once the message is found. @throws Problem */
-  chooseAgent(ofThread: string | null): string;
+  /** Asked once the message is found. */
+  chooseAgent: ChooseAgent;
 }
 
 type MessageRow = typeof messages.$inferSelect;
@@ -33,7 +34,7 @@ type MessageRow = typeof messages.$inferSelect;
  * Has a message of a user answered again, edited or not. What came after it leaves the history: the messages are
  * removed, and what is not final is cancelled in this transaction, so that it can write nothing more (L4). The
  * executions and their logs stay, to be read by their ids.
- * @throws Problem not-found, message-not-editable; FilesMissing
+ * @throws Problem not-found, message-not-editable, those of `chooseAgent`; FilesMissing
  */
 export async function answerAgain(
   tx: Transaction,

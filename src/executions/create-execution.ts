@@ -1,5 +1,6 @@
 import { and, desc, eq, inArray } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
+import type { ChooseAgent } from '../agents/choose-agent.ts';
 import { canonicalJson } from '../approvals/canonical-json.ts';
 import type { Transaction } from '../db/database.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
@@ -18,7 +19,8 @@ import { REASONS_FOR_PEOPLE } from './view.ts';
 export type OnBusy = 'enqueue' | 'reject' | 'interrupt';
 
 export interface NewExecution {
-  agentId: string;
+  /** Asked once the thread is held. */
+  chooseAgent: ChooseAgent;
   /** Made if it does not exist; a new one if absent. */
   threadId?: string | undefined;
   message: { id?: string | undefined; parts: unknown[] };
@@ -36,7 +38,7 @@ export interface NewExecution {
  * Stores the user's message and an execution that answers it, and sees to it that it is run (E4: what commits
  * here is durable). In a busy thread it waits, as segment 0, until the one before it is final, unless it is to
  * interrupt: then all that is not final is cancelled with it, in this transaction.
- * @throws Problem thread-busy, message-id-reused; FilesMissing
+ * @throws Problem thread-busy, message-id-reused, those of `chooseAgent`; FilesMissing
  */
 export async function createExecution(
   tx: Transaction,
@@ -45,6 +47,7 @@ export async function createExecution(
   request: NewExecution,
 ): Promise<CreatedExecution> {
   const thread = await holdOrMake(tx, scope, request.threadId ?? uuidv7());
+  const agentId = request.chooseAgent(thread.agentId);
   const known = request.joinsKnown === true ? await findAnswered(tx, thread, request.message) : undefined;
   if (known !== undefined) return { executionId: known, threadNo: thread.no, launch: () => undefined };
   const onBusy = request.onBusy === 'overtake' ? await overtake(tx, thread) : request.onBusy;
@@ -63,7 +66,7 @@ export async function createExecution(
   const added = await addExecution(tx, deps.dispatch, thread, {
     id: executionId,
     inputMessageId: input.id,
-    agentId: request.agentId,
+    agentId,
     source: request.source,
     input,
     metadata: request.metadata,

@@ -9,6 +9,7 @@ import { finishExecution } from '../../src/executions/finish-execution.ts';
 import type { OwnedExecution } from '../../src/executions/owned-execution.ts';
 import { OwnershipLost } from '../../src/executions/ownership.ts';
 import { retryExecution } from '../../src/executions/retry-execution.ts';
+import { Problem } from '../../src/problems/problem.ts';
 import {
   claim,
   createIn,
@@ -54,6 +55,25 @@ async function messageOf(owned: OwnedExecution) {
 }
 
 describe('a thread', () => {
+  test('is answered by the agent that is chosen for it, told the last one, and not made without one', async () => {
+    const told: (string | null)[] = [];
+    const choose = (agentId: string) => (ofThread: string | null) => {
+      told.push(ofThread);
+      return agentId;
+    };
+    await createIn(db, 'chosen', undefined, { chooseAgent: choose('first') });
+    const second = await createIn(db, 'chosen', undefined, { chooseAgent: choose('second') });
+    await createIn(db, 'chosen', undefined, { chooseAgent: choose('third') });
+    expect(told).toEqual([null, 'first', 'second']);
+    expect(await executionOf(db, second)).toMatchObject({ agentId: 'second' });
+
+    const chooseAgent = () => {
+      throw new Problem('agent-required', 'Which?');
+    };
+    await expect(createIn(db, 'unmade', undefined, { chooseAgent })).rejects.toThrow('Which?');
+    expect(await db.orm.$count(threads, eq(threads.id, 'unmade'))).toBe(0);
+  });
+
   test('gives one of many at once its turn and keeps the others in order (E5)', async () => {
     const ids = await Promise.all(Array.from({ length: 12 }, () => createIn(db, 'crowd')));
     const rows = await db.orm

@@ -64,7 +64,7 @@ export async function createIn(
 ): Promise<string> {
   const created = await transaction(db, (tx) =>
     createExecution(tx, cancelDeps({ dispatch }), OPEN_SCOPE, {
-      agentId: 'assistant',
+      chooseAgent: () => 'assistant',
       threadId,
       message: { parts: [{ type: 'text', text: 'hello' }] },
       metadata: {},

@@ -1,5 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
+import { agentChooser } from '../../agents/choose-agent.ts';
 import {
   type ChatBody,
   chatBodySchema,
@@ -12,12 +13,12 @@ import { decideAnswers } from '../../chat/decide-answers.ts';
 import { type ChatStream, findChatStream } from '../../chat/find-chat-stream.ts';
 import { continuationBase, findExecutionOfAnswer } from '../../chat/find-continuation.ts';
 import { findRewriting } from '../../chat/find-rewriting.ts';
-import { postMessage } from '../../chat/post-message.ts';
-import { rewriteHistory } from '../../chat/rewrite-history.ts';
 import { stopChat } from '../../chat/stop-chat.ts';
 import type { Transaction } from '../../db/database.ts';
 import { FROZEN_OWNER_PATIENCE_MS } from '../../db/retry.ts';
 import type { CreatedExecution } from '../../executions/add-execution.ts';
+import { answerAgain } from '../../executions/answer-again.ts';
+import { createExecution } from '../../executions/create-execution.ts';
 import { getExecution } from '../../executions/get-execution.ts';
 import { type LogHead, readLogHead } from '../../executions/log-head.ts';
 import { executionSchema } from '../../executions/view.ts';
@@ -91,11 +92,13 @@ const send = route({
   handle: async (call, deps) => {
     const { scope, body } = call;
     const threadId = threadIdOf(body);
+    const chooseAgent = agentChooser(deps, body.agentId ?? undefined);
     const rewriting = await findRewriting(deps.db.orm, scope, threadId, body);
     if (rewriting !== undefined) {
-      const request = { executionId: uuidv7(), threadId, body, ...rewriting };
+      const { messageId, parts } = rewriting;
+      const request = { executionId: uuidv7(), threadId, messageId, parts, chooseAgent } as const;
       const done = await once(call, deps, rewriting, (tx, files) =>
-        rewriteHistory(tx, deps, scope, { ...request, files }),
+        answerAgain(tx, deps, scope, { ...request, files, source: 'chat' }),
       );
       return answerWhole(call, deps, done);
     }
@@ -106,7 +109,16 @@ const send = route({
       const { id = uuidv7(), ...sent } = lastUserMessage(body);
       const message = { id, parts: sent.parts };
       const done = await once(call, deps, sent, (tx, files) =>
-        postMessage(tx, deps, scope, { threadId, body, message, files }),
+        createExecution(tx, deps, scope, {
+          chooseAgent,
+          threadId,
+          message,
+          files,
+          metadata: {},
+          source: 'chat',
+          onBusy: 'overtake',
+          joinsKnown: true,
+        }),
       );
       return answerWhole(call, deps, done);
     }

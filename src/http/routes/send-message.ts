@@ -1,6 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
-import { chooseAgent } from '../../agents/choose-agent.ts';
+import { agentChooser } from '../../agents/choose-agent.ts';
 import type { Transaction } from '../../db/database.ts';
 import { FROZEN_OWNER_PATIENCE_MS } from '../../db/retry.ts';
 import type { CreatedExecution } from '../../executions/add-execution.ts';
@@ -10,7 +10,6 @@ import { executionSchema } from '../../executions/view.ts';
 import type { FetchedFiles } from '../../files/fetch-files.ts';
 import { withFiles } from '../../files/with-files.ts';
 import { Problem } from '../../problems/problem.ts';
-import { findLastAgent } from '../../threads/last-agent.ts';
 import { messageSchema } from '../../threads/message-view.ts';
 import { threadIdSchema } from '../../threads/view.ts';
 import { acceptedMessage } from '../accepted-execution.ts';
@@ -65,9 +64,9 @@ const post = route({
       throw new Problem('thread-id-mismatch', `The body names another thread than ${threadId}`);
     // Chosen before the first try: a second one, after a commit that was not heard of, finds the message.
     const message = { id: body.id ?? uuidv7(), parts: toParts(body) };
-    return answerMessage(call, deps, message.parts, async (tx, files) =>
+    return answerMessage(call, deps, message.parts, (tx, files) =>
       createExecution(tx, deps, scope, {
-        agentId: choose(deps, body.agentId, await findLastAgent(tx, scope, threadId)),
+        chooseAgent: agentChooser(deps, body.agentId),
         threadId,
         message,
         files,
@@ -122,24 +121,18 @@ type MessageCall = Call<
 
 function again(call: MessageCall, deps: HttpDeps, change: Pick<AnswerAgain, 'parts'>): Promise<Answer> {
   const { id: threadId, messageId } = call.params;
-  const chooseAgent = (ofThread: string | null) => choose(deps, call.body?.agentId, ofThread);
   // Named before the first try, by which a second one knows what it did.
   const request = {
     executionId: uuidv7(),
     threadId,
     messageId,
     source: 'api',
-    chooseAgent,
+    chooseAgent: agentChooser(deps, call.body?.agentId),
     ...change,
   } as const;
   return answerMessage(call, deps, change.parts, (tx, files) =>
     answerAgain(tx, deps, call.scope, { ...request, files }),
   );
-}
-
-function choose(deps: HttpDeps, requested: string | undefined, ofThread: string | null | undefined): string {
-  const fallback = deps.config.OUTLAST_DEFAULT_AGENT;
-  return chooseAgent(deps.agents, { requested, ofThread, fallback }).id;
 }
 
 /** Does it once for each key, and answers with the message and its execution. */

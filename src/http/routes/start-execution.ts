@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { chooseAgent } from '../../agents/choose-agent.ts';
+import { agentChooser } from '../../agents/choose-agent.ts';
 import type { Transaction } from '../../db/database.ts';
 import { ONE_TRY_MS } from '../../db/retry.ts';
 import { createExecution } from '../../executions/create-execution.ts';
@@ -8,7 +8,6 @@ import { retryExecution } from '../../executions/retry-execution.ts';
 import { executionSchema } from '../../executions/view.ts';
 import type { FetchedFiles } from '../../files/fetch-files.ts';
 import { withFiles } from '../../files/with-files.ts';
-import { findLastAgent } from '../../threads/last-agent.ts';
 import { acceptedEffect, answerAccepted } from '../accepted-execution.ts';
 import { newExecutionSchema, toUserMessage } from '../execution-body.ts';
 import { idempotently, keyHeaders } from '../idempotency.ts';
@@ -59,13 +58,8 @@ const startExecution = route({
     const message = toUserMessage(body.input);
     const sent = { parts: message.parts, pointer: '/input/parts' };
     const start = async (tx: Transaction, files: FetchedFiles) => {
-      const agent = chooseAgent(deps.agents, {
-        requested: body.agentId,
-        ofThread: await findLastAgent(tx, scope, body.threadId),
-        fallback: deps.config.OUTLAST_DEFAULT_AGENT,
-      });
       const created = await createExecution(tx, deps, scope, {
-        agentId: agent.id,
+        chooseAgent: agentChooser(deps, body.agentId),
         threadId: body.threadId,
         message,
         files,
