@@ -7,6 +7,11 @@ import { type Decided, type DecisionDeps, decideApproval } from './decide-approv
 import type { ApprovalTarget } from './find-approval.ts';
 import type { Approval } from './view.ts';
 
+export interface DecideDeps extends DecisionDeps {
+  db: Database;
+  agents: Pick<AgentCatalog, 'get'>;
+}
+
 /**
  * Checks a decision and makes it, in a transaction of its own. One whose commit was not heard is tried again and
  * finds itself.
@@ -14,7 +19,7 @@ import type { Approval } from './view.ts';
  * @throws Problem as `checkDecision` and `decideApproval` do
  */
 export async function decide(
-  deps: DecisionDeps & { db: Database; agents: Pick<AgentCatalog, 'get'> },
+  deps: DecideDeps,
   scope: Scope,
   target: ApprovalTarget,
   request: DecisionRequest,

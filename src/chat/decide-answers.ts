@@ -1,10 +1,9 @@
 import { and, asc, eq, or, sql } from 'drizzle-orm';
-import { decide } from '../approvals/decide.ts';
+import { type DecideDeps, decide } from '../approvals/decide.ts';
 import type { ApprovalRow } from '../approvals/view.ts';
+import type { Access } from '../auth/access.ts';
 import { approvals, threads, workflowExecutions } from '../db/schema.ts';
 import { isThread, type Scope } from '../db/scope.ts';
-import type { HttpDeps } from '../http/deps.ts';
-import type { Call } from '../http/route.ts';
 import { Problem } from '../problems/problem.ts';
 import { answerTo, type ToolAnswer, toDecision } from './tool-answers.ts';
 
@@ -16,6 +15,13 @@ export interface Answered {
   decided: readonly ApprovalRow[];
 }
 
+/** Who answers. */
+interface Answerer {
+  scope: Scope;
+  /** Asks for more than it took to send a message. @throws Problem forbidden */
+  demand(access: Access): void;
+}
+
 /** What others decided in between: the client reads their decision in the log. */
 const DECIDED_BY_OTHERS = ['already-decided', 'approval-expired'];
 
@@ -25,8 +31,8 @@ const DECIDED_BY_OTHERS = ['already-decided', 'approval-expired'];
  * @throws Problem forbidden, may-not-decide, validation-failed
  */
 export async function decideAnswers(
-  deps: HttpDeps,
-  { scope, demand }: Pick<Call<unknown, unknown, unknown, unknown>, 'scope' | 'demand'>,
+  deps: DecideDeps,
+  { scope, demand }: Answerer,
   threadId: string,
   answers: readonly ToolAnswer[],
 ): Promise<Answered> {
@@ -50,7 +56,7 @@ export async function decideAnswers(
 
 /** The approvals of the thread that an answer may be meant for, oldest first. */
 async function findApprovals(
-  { db }: HttpDeps,
+  { db }: Pick<DecideDeps, 'db'>,
   scope: Scope,
   threadId: string,
   answers: readonly ToolAnswer[],

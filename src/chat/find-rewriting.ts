@@ -2,39 +2,41 @@ import { and, eq, isNull } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
 import { isThread, type Scope } from '../db/scope.ts';
-import { type ChatBody, lastUserId, userMessageById } from './chat-body.ts';
 
-/** A request that drops a part of the history: the message that is answered again, and what it is from now on. */
+/** What a chat wants, as far as it tells whether a part of the history is to be dropped. */
+export interface ChatWish {
+  trigger: 'submit-message' | 'regenerate-message';
+  messageId?: string | null | undefined;
+  /** Of the last message of a user that the client has. */
+  lastUserId: string | undefined;
+}
+
+/** A wish that drops a part of the history. */
 export interface Rewriting {
+  /** The message that is answered again. */
   messageId: string;
-  /** Undefined: as it was. */
-  parts: unknown[] | undefined;
-  /** Of these parts, in the body. */
-  pointer: string;
+  /** It is from now on what the client has; else it stays as it was. */
+  isEdited: boolean;
 }
 
 /**
  * What a chat wants to have answered again, or differently. Of an answer that the thread does not have (it was
  * discarded, or never begun) the message before it is meant; undefined when that is new, too.
- * @throws Problem validation-failed for an edited message that is none that a user can send
  */
 export async function findRewriting(
   db: Executor,
   scope: Scope,
   threadId: string,
-  body: ChatBody,
+  { trigger, messageId, lastUserId }: ChatWish,
 ): Promise<Rewriting | undefined> {
-  const { trigger, messageId } = body;
   if (trigger === 'regenerate-message') {
-    for (const id of [messageId, lastUserId(body)]) {
-      if (await isKnown(db, scope, threadId, id))
-        return { messageId: id as string, parts: undefined, pointer: '' };
+    for (const id of [messageId, lastUserId]) {
+      if (await isKnown(db, scope, threadId, id)) return { messageId: id as string, isEdited: false };
     }
     return undefined;
   }
   if ((await roleOf(db, scope, threadId, messageId)) !== 'user') return undefined;
-  const { parts, pointer } = userMessageById(body, messageId as string);
-  return { messageId: messageId as string, parts, pointer };
+  return { messageId: messageId as string, isEdited: true };
 }
 
 async function isKnown(

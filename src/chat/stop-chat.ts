@@ -1,8 +1,8 @@
 import type { Transaction } from '../db/database.ts';
 import type { Scope } from '../db/scope.ts';
+import type { CancelDeps } from '../executions/cancel-execution.ts';
 import { cancelUnfinished } from '../executions/cancel-unfinished.ts';
 import { findUnfinished } from '../executions/find-unfinished.ts';
-import type { HttpDeps } from '../http/deps.ts';
 import { holdThreadById } from '../threads/hold-thread.ts';
 
 /**
@@ -11,7 +11,7 @@ import { holdThreadById } from '../threads/hold-thread.ts';
  */
 export async function stopChat(
   tx: Transaction,
-  deps: HttpDeps,
+  deps: CancelDeps,
   scope: Scope,
   threadId: string,
 ): Promise<{ executionId: string; afterCommit: () => void } | undefined> {

@@ -1,18 +1,10 @@
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import { agentChooser } from '../../agents/choose-agent.ts';
-import {
-  type ChatBody,
-  chatBodySchema,
-  lastAssistantId,
-  lastUserMessage,
-  threadIdOf,
-  toolAnswersOf,
-} from '../../chat/chat-body.ts';
 import { decideAnswers } from '../../chat/decide-answers.ts';
 import { type ChatStream, findChatStream } from '../../chat/find-chat-stream.ts';
 import { continuationBase, findExecutionOfAnswer } from '../../chat/find-continuation.ts';
-import { findRewriting } from '../../chat/find-rewriting.ts';
+import { findRewriting, type Rewriting } from '../../chat/find-rewriting.ts';
 import { stopChat } from '../../chat/stop-chat.ts';
 import type { Transaction } from '../../db/database.ts';
 import { FROZEN_OWNER_PATIENCE_MS } from '../../db/retry.ts';
@@ -27,6 +19,16 @@ import { type SentParts, withFiles } from '../../files/with-files.ts';
 import { threadIdSchema } from '../../threads/view.ts';
 import { acceptedEffect } from '../accepted-execution.ts';
 import type { Answer } from '../answer.ts';
+import {
+  type ChatBody,
+  chatBodySchema,
+  lastAssistantId,
+  lastUserId,
+  lastUserMessage,
+  threadIdOf,
+  toolAnswersOf,
+  userMessageById,
+} from '../chat-body.ts';
 import type { HttpDeps } from '../deps.ts';
 import { answerOutcome, idempotently, keyHeaders, type Outcome } from '../idempotency.ts';
 import { type Call, type Route, route } from '../route.ts';
@@ -92,41 +94,60 @@ const send = route({
   handle: async (call, deps) => {
     const { scope, body } = call;
     const threadId = threadIdOf(body);
-    const chooseAgent = agentChooser(deps, body.agentId ?? undefined);
-    const rewriting = await findRewriting(deps.db.orm, scope, threadId, body);
-    if (rewriting !== undefined) {
-      const { messageId, parts } = rewriting;
-      const request = { executionId: uuidv7(), threadId, messageId, parts, chooseAgent } as const;
-      const done = await once(call, deps, rewriting, (tx, files) =>
-        answerAgain(tx, deps, scope, { ...request, files, source: 'chat' }),
-      );
-      return answerWhole(call, deps, done);
-    }
+    const wish = { trigger: body.trigger, messageId: body.messageId, lastUserId: lastUserId(body) };
+    const rewriting = await findRewriting(deps.db.orm, scope, threadId, wish);
+    if (rewriting !== undefined) return rewriteHistory(call, deps, threadId, rewriting);
     const answered = await decideAnswers(deps, call, threadId, toolAnswersOf(body));
     const continued = await findContinued(call, deps, threadId);
-    if (continued === undefined) {
-      // Named before the first try: a second one, after a commit that was not heard of, finds the message.
-      const { id = uuidv7(), ...sent } = lastUserMessage(body);
-      const message = { id, parts: sent.parts };
-      const done = await once(call, deps, sent, (tx, files) =>
-        createExecution(tx, deps, scope, {
-          chooseAgent,
-          threadId,
-          message,
-          files,
-          metadata: {},
-          source: 'chat',
-          onBusy: 'overtake',
-          joinsKnown: true,
-        }),
-      );
-      return answerWhole(call, deps, done);
-    }
+    if (continued === undefined) return addMessage(call, deps, threadId);
     const head = await readLogHead(deps.db.orm, scope, continued.id);
     const base = await continuationBase(deps.db, head, answered);
     return answerContinuation(call, deps, head, { messageId: continued.messageId, base });
   },
 });
+
+/** Has a message answered again, edited or not. @throws Problem validation-failed for one that no user can send */
+async function rewriteHistory(
+  call: PostCall,
+  deps: HttpDeps,
+  threadId: string,
+  { messageId, isEdited }: Rewriting,
+): Promise<Answer> {
+  const { scope, body } = call;
+  const sent = isEdited ? userMessageById(body, messageId) : { parts: undefined, pointer: '' };
+  const request = {
+    executionId: uuidv7(),
+    threadId,
+    messageId,
+    parts: sent.parts,
+    source: 'chat',
+    chooseAgent: agentChooser(deps, body.agentId ?? undefined),
+  } as const;
+  const done = await once(call, deps, sent, (tx, files) =>
+    answerAgain(tx, deps, scope, { ...request, files }),
+  );
+  return answerWhole(call, deps, done);
+}
+
+/** Has the last message answered, unless it was before: then that answer is meant. */
+async function addMessage(call: PostCall, deps: HttpDeps, threadId: string): Promise<Answer> {
+  const { scope, body } = call;
+  // Named before the first try: a second one, after a commit that was not heard of, finds the message.
+  const { id = uuidv7(), ...sent } = lastUserMessage(body);
+  const request = {
+    threadId,
+    message: { id, parts: sent.parts },
+    metadata: {},
+    source: 'chat',
+    onBusy: 'overtake',
+    joinsKnown: true,
+    chooseAgent: agentChooser(deps, body.agentId ?? undefined),
+  } as const;
+  const done = await once(call, deps, sent, (tx, files) =>
+    createExecution(tx, deps, scope, { ...request, files }),
+  );
+  return answerWhole(call, deps, done);
+}
 
 /** Does it once for each key; what it did is found again by `x-execution-id`. */
 function once(

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { userMessageSchema } from '../http/execution-body.ts';
-import { parseInput } from '../http/parse-input.ts';
+import { readToolAnswers, type ToolAnswer } from '../chat/tool-answers.ts';
 import { Problem } from '../problems/problem.ts';
 import { threadIdSchema } from '../threads/view.ts';
-import { readToolAnswers, type ToolAnswer } from './tool-answers.ts';
+import { userMessageSchema } from './execution-body.ts';
+import { parseInput } from './parse-input.ts';
 
 /** The AI SDK's triggers; without one a message is submitted. */
 const TRIGGERS = ['submit-message', 'regenerate-message'] as const;
