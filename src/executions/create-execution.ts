@@ -1,7 +1,7 @@
 import { and, desc, eq, inArray } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { ChooseAgent } from '../agents/choose-agent.ts';
-import { canonicalJson } from '../approvals/canonical-json.ts';
+import { canonicalJson } from '../canonical-json.ts';
 import type { Transaction } from '../db/database.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
 import { owned, type Scope } from '../db/scope.ts';

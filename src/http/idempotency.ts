@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
 import { z } from 'zod';
+import { canonicalJson } from '../canonical-json.ts';
 import { type Database, type Transaction, transaction } from '../db/database.ts';
 import { sqlState } from '../db/errors.ts';
 import { whilePatient } from '../db/retry.ts';
@@ -9,7 +10,6 @@ import { owned, type Scope } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
 import { KEY_LIFETIME } from '../retention/remove-idempotency-keys.ts';
 import { type JsonAnswer, json } from './answer.ts';
-import { canonicalJson } from './json-content.ts';
 import type { Call } from './route.ts';
 
 /** A request that may name a key, with what makes it the same as another. */

@@ -23,14 +23,6 @@ export function isPlainText(text: string): boolean {
   return !/[\0\p{Surrogate}]/u.test(text);
 }
 
-/** The same text for the same JSON, whatever the order of its keys. */
-export function canonicalJson(document: unknown): string {
-  return JSON.stringify(document, (_, value: unknown) => {
-    if (!isContainer(value) || Array.isArray(value)) return value;
-    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
-  });
-}
-
 function isContainer(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }

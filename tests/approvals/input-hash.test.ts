@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { canonicalJson } from '../../src/approvals/canonical-json.ts';
 import { inputHash } from '../../src/approvals/input-hash.ts';
+import { canonicalJson } from '../../src/canonical-json.ts';
 
 test('JSON is written as in the examples of RFC 8785', () => {
   const literals = {

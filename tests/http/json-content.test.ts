@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { canonicalJson, hasOnlyPlainText, isTooDeep } from '../../src/http/json-content.ts';
+import { canonicalJson } from '../../src/canonical-json.ts';
+import { hasOnlyPlainText, isTooDeep } from '../../src/http/json-content.ts';
 
 describe('JSON documents', () => {
   test('are the same whatever the order of their keys, and else not', () => {
