@@ -1,6 +1,6 @@
 import { and, asc, eq, lt, type SQL, sql } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
-import { type Page, type PageCursor, paginate } from '../db/page.ts';
+import { afterCursor, type Page, type PageCursor, paginate } from '../db/page.ts';
 import { approvals, threads } from '../db/schema.ts';
 import type { Scope } from '../db/scope.ts';
 import type { ApprovalKind, ApprovalStatus } from './status.ts';
@@ -45,7 +45,7 @@ function onPage(
   filter: ApprovalFilter,
   page: { limit: number; cursor?: PageCursor | undefined },
 ): SQL {
-  const others = [...conditions(filter), afterCursor(page.cursor)];
+  const others = [...conditions(filter), afterCursor(approvals, page.cursor, 'oldest')];
   const statuses = new Set<ApprovalStatus>(filter.status ?? ['pending']);
   const stretches = [...statuses].flatMap((status) =>
     decidableBy(scope).map(
@@ -74,10 +74,4 @@ function conditions(filter: ApprovalFilter): (SQL | undefined)[] {
     filter.executionId === undefined ? undefined : eq(t.executionId, filter.executionId),
     filter.expiresBefore && lt(t.expiresAt, filter.expiresBefore),
   ];
-}
-
-function afterCursor(cursor: PageCursor | undefined): SQL | undefined {
-  if (cursor === undefined) return undefined;
-  return sql`(${approvals.createdAt}, ${approvals.id}) > (
-    'epoch'::timestamptz + ${cursor.micros}::bigint * interval '1 microsecond', ${cursor.id}::uuid)`;
 }

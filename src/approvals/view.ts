@@ -1,6 +1,7 @@
-import { eq, type SQL, sql } from 'drizzle-orm';
+import { eq, type SQL } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Executor } from '../db/database.ts';
+import { microsOf } from '../db/page.ts';
 import { approvals, threads } from '../db/schema.ts';
 import { APPROVAL_KINDS, APPROVAL_STATUSES } from './status.ts';
 
@@ -40,13 +41,10 @@ export type Approval = z.output<typeof approvalSchema>;
 
 export type ApprovalRow = typeof approvals.$inferSelect;
 
-/** `created_at` to the microsecond, for the cursor of a list. */
-export const createdAtMicros = sql<string>`(extract(epoch FROM ${approvals.createdAt}) * 1000000)::bigint`;
-
 /** Approvals with all that their JSON needs; the caller adds the order and the limit. */
 export function selectApprovals(db: Executor, where: SQL) {
   return db
-    .select({ row: approvals, threadId: threads.id, createdAtMicros })
+    .select({ row: approvals, threadId: threads.id, createdAtMicros: microsOf(approvals.createdAt) })
     .from(approvals)
     .innerJoin(threads, eq(threads.no, approvals.threadNo))
     .where(where)

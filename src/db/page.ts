@@ -1,8 +1,17 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { AnyPgColumn } from 'drizzle-orm/pg-core';
+
 /** Where a page of a list ended: lists are ordered by (created_at, id). */
 export interface PageCursor {
   /** `created_at` in microseconds since 1970, which is exact, unlike a JavaScript date. */
   readonly micros: number;
   readonly id: string;
+}
+
+/** What a list is ordered by, newest or oldest first. */
+interface Listed {
+  createdAt: AnyPgColumn;
+  id: AnyPgColumn;
 }
 
 export interface Page<Item> {
@@ -22,6 +31,24 @@ export function paginate<Row, Item>(
   const last = kept.at(-1);
   const nextCursor = rows.length > limit && last !== undefined ? encodeCursor(toCursor(last)) : null;
   return { data: kept.map(toItem), nextCursor };
+}
+
+/** `created_at` to the microsecond, for cursors: a JavaScript date would lose what tells neighbours in a list apart. */
+export function microsOf(createdAt: AnyPgColumn): SQL<string> {
+  return sql<string>`(extract(epoch FROM ${createdAt}) * 1000000)::bigint`;
+}
+
+/** The condition for what comes after a page; undefined without a cursor, for the first one. */
+export function afterCursor(
+  { createdAt, id }: Listed,
+  cursor: PageCursor | undefined,
+  first: 'newest' | 'oldest' = 'newest',
+): SQL | undefined {
+  if (cursor === undefined) return undefined;
+  const isAfter = sql.raw(first === 'newest' ? '<' : '>');
+  return sql`(${createdAt}, ${id}) ${isAfter} (
+    'epoch'::timestamptz + ${cursor.micros}::bigint * interval '1 microsecond',
+    ${cursor.id}::${sql.raw(id.getSQLType())})`;
 }
 
 function encodeCursor({ micros, id }: PageCursor): string {

@@ -1,6 +1,6 @@
 import { and, desc, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
-import { type Page, type PageCursor, paginate } from '../db/page.ts';
+import { afterCursor, type Page, type PageCursor, paginate } from '../db/page.ts';
 import { threads, workflowExecutions } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
 import type { ExecutionStatus } from './status.ts';
@@ -28,7 +28,7 @@ export async function listExecutions(
   page: { limit: number; cursor?: PageCursor | undefined },
 ): Promise<Page<Execution>> {
   const { createdAt, id } = workflowExecutions;
-  const where = and(...conditions(scope, filter), afterCursor(page.cursor)) as SQL;
+  const where = and(...conditions(scope, filter), afterCursor(workflowExecutions, page.cursor)) as SQL;
   const selected = await selectExecutions(db, where)
     .orderBy(desc(createdAt), desc(id))
     .limit(page.limit + 1);
@@ -52,11 +52,4 @@ function conditions(scope: Scope, filter: ExecutionFilter): (SQL | undefined)[] 
     filter.createdBefore && lt(t.createdAt, filter.createdBefore),
     ...(filter.metadata ?? []).map(([key, value]) => sql`${t.metadata} ->> ${key}::text = ${value}`),
   ];
-}
-
-function afterCursor(cursor: PageCursor | undefined): SQL | undefined {
-  if (cursor === undefined) return undefined;
-  const { createdAt, id } = workflowExecutions;
-  return sql`(${createdAt}, ${id}) < (
-    'epoch'::timestamptz + ${cursor.micros}::bigint * interval '1 microsecond', ${cursor.id}::uuid)`;
 }

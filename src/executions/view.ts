@@ -1,6 +1,7 @@
 import { eq, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Executor } from '../db/database.ts';
+import { microsOf } from '../db/page.ts';
 import { threads, workflowExecutions } from '../db/schema.ts';
 import { NO_USAGE } from '../turns/usage.ts';
 import { EXECUTION_STATUSES, type ExecutionStatus } from './status.ts';
@@ -80,9 +81,6 @@ const blockedBy = sql<string | null>`CASE WHEN ${workflowExecutions.segment} = 0
       AND p.finished_at IS NULL
     ORDER BY p.ordinal DESC LIMIT 1) END`;
 
-/** `created_at` to the microsecond: a JavaScript date would lose what tells neighbours in a list apart. */
-export const createdAtMicros = sql<string>`(extract(epoch FROM ${workflowExecutions.createdAt}) * 1000000)::bigint`;
-
 /** Executions with all that their JSON needs; the caller adds the order and the limit. */
 export function selectExecutions(db: Executor, where: SQL) {
   return db
@@ -91,7 +89,7 @@ export function selectExecutions(db: Executor, where: SQL) {
       threadId: threads.id,
       lastSeq: lastSeqOfLog,
       blockedBy,
-      createdAtMicros,
+      createdAtMicros: microsOf(workflowExecutions.createdAt),
     })
     .from(workflowExecutions)
     .innerJoin(threads, eq(threads.no, workflowExecutions.threadNo))

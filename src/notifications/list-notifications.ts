@@ -1,10 +1,10 @@
-import { and, desc, eq, getTableColumns, inArray, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, getTableColumns, inArray, type SQL } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
-import { type Page, type PageCursor, paginate } from '../db/page.ts';
+import { afterCursor, microsOf, type Page, type PageCursor, paginate } from '../db/page.ts';
 import { notifications } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
 import type { NotificationStatus, NotificationType } from './status.ts';
-import { createdAtMicros, type Notification, toNotification } from './view.ts';
+import { type Notification, toNotification } from './view.ts';
 
 export interface NotificationFilter {
   status?: readonly NotificationStatus[] | undefined;
@@ -22,9 +22,9 @@ export async function listNotifications(
 ): Promise<Page<Notification>> {
   const { body: _, ...columns } = getTableColumns(notifications);
   const selected = await db
-    .select({ ...columns, createdAtMicros })
+    .select({ ...columns, createdAtMicros: microsOf(notifications.createdAt) })
     .from(notifications)
-    .where(and(...conditions(scope, filter), afterCursor(page.cursor)))
+    .where(and(...conditions(scope, filter), afterCursor(notifications, page.cursor)))
     .orderBy(desc(notifications.createdAt), desc(notifications.id))
     .limit(page.limit + 1);
   return paginate(selected, page.limit, toNotification, ({ id, createdAtMicros }) => ({
@@ -42,11 +42,4 @@ function conditions(scope: Scope, filter: NotificationFilter): (SQL | undefined)
     filter.executionId === undefined ? undefined : eq(t.executionId, filter.executionId),
     filter.approvalId === undefined ? undefined : eq(t.approvalId, filter.approvalId),
   ];
-}
-
-function afterCursor(cursor: PageCursor | undefined): SQL | undefined {
-  if (cursor === undefined) return undefined;
-  const { createdAt, id } = notifications;
-  return sql`(${createdAt}, ${id}) < (
-    'epoch'::timestamptz + ${cursor.micros}::bigint * interval '1 microsecond', ${cursor.id}::uuid)`;
 }

@@ -1,4 +1,4 @@
-import { desc, eq, type SQL, sql } from 'drizzle-orm';
+import { desc, eq, type SQL } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Executor } from '../db/database.ts';
 import { notificationDeliveries, notifications } from '../db/schema.ts';
@@ -48,9 +48,6 @@ export type Delivery = z.output<typeof deliverySchema>;
 export type NotificationRow = typeof notifications.$inferSelect;
 
 const DELIVERIES_SHOWN = 50;
-
-/** `created_at` to the microsecond, for the cursor of a list. */
-export const createdAtMicros = sql<string>`(extract(epoch FROM ${notifications.createdAt}) * 1000000)::bigint`;
 
 /** The JSON of a notification from its row. */
 export function toNotification(row: Omit<NotificationRow, 'body'>): Notification {

@@ -1,6 +1,6 @@
 import { and, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
-import { type Page, type PageCursor, paginate } from '../db/page.ts';
+import { afterCursor, type Page, type PageCursor, paginate } from '../db/page.ts';
 import { threads } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
 import { selectThreads, type Thread, toThread } from './view.ts';
@@ -22,7 +22,7 @@ export async function listThreads(
   filter: ThreadFilter,
   page: { limit: number; cursor?: PageCursor | undefined },
 ): Promise<Page<Thread>> {
-  const where = and(...conditions(scope, filter), afterCursor(page.cursor)) as SQL;
+  const where = and(...conditions(scope, filter), afterCursor(threads, page.cursor)) as SQL;
   const selected = await selectThreads(db, where)
     .orderBy(desc(threads.createdAt), desc(threads.id))
     .limit(page.limit + 1);
@@ -43,10 +43,4 @@ function conditions(scope: Scope, filter: ThreadFilter): (SQL | undefined)[] {
     filter.createdBefore && lt(threads.createdAt, filter.createdBefore),
     ...(filter.metadata ?? []).map(([key, value]) => sql`${threads.metadata} ->> ${key}::text = ${value}`),
   ];
-}
-
-function afterCursor(cursor: PageCursor | undefined): SQL | undefined {
-  if (cursor === undefined) return undefined;
-  return sql`(${threads.createdAt}, ${threads.id}) < (
-    'epoch'::timestamptz + ${cursor.micros}::bigint * interval '1 microsecond', ${cursor.id}::text)`;
 }

@@ -2,6 +2,7 @@ import { parsePartialJson } from 'ai';
 import { type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import type { Executor } from '../db/database.ts';
+import { microsOf } from '../db/page.ts';
 import { threads } from '../db/schema.ts';
 
 /** An id that a client may choose. */
@@ -32,9 +33,6 @@ export const threadSchema = z
 
 export type Thread = z.output<typeof threadSchema>;
 
-/** `created_at` to the microsecond, for cursors. */
-const createdAtMicros = sql<string>`(extract(epoch FROM ${threads.createdAt}) * 1000000)::bigint`;
-
 // `threads.no` stands written out: in a select from one table Drizzle would leave out the table's name.
 
 /** The first execution that is not final: it runs, waits for a person, or is the next to run. */
@@ -63,7 +61,7 @@ export function selectThreads(db: Executor, where: SQL) {
       metadata: threads.metadata,
       createdAt: threads.createdAt,
       updatedAt: threads.updatedAt,
-      createdAtMicros,
+      createdAtMicros: microsOf(threads.createdAt),
       activeExecutionId: firstUnfinished(sql`e.id`).as('active_id'),
       activeStatus: firstUnfinished(sql`e.status`).as('active_status'),
       pendingApprovals: pendingApprovals.as('pending_approvals'),
