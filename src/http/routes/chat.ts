@@ -35,6 +35,7 @@ import { type Call, type Route, route } from '../route.ts';
 import { resolveCursor } from '../stream/cursor.ts';
 import { streamExecution } from '../stream/execution-stream.ts';
 import { SSE } from '../stream/framing.ts';
+import { AT_ONCE } from '../stream/live.ts';
 import { forSdk6 } from '../stream/sdk6.ts';
 
 /** `useChat` sends the whole history each time, with its files. */
@@ -245,7 +246,7 @@ function nothingMore(): Answer {
   return {
     kind: 'content',
     status: 200,
-    headers: { 'content-type': SSE.contentType, 'cache-control': 'no-cache, no-transform' },
+    headers: { 'content-type': SSE.contentType, ...AT_ONCE },
     content: SSE.unnumbered({ type: 'finish' }) + SSE.done,
   };
 }

@@ -6,6 +6,7 @@ import type { LogHead } from '../../executions/log-head.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { StreamAnswer } from '../answer.ts';
 import type { Framing } from './framing.ts';
+import { AT_ONCE, pumpLive } from './live.ts';
 import type { Sink } from './sink.ts';
 import { waitsForPerson } from './suspension.ts';
 
@@ -30,9 +31,6 @@ export interface StreamOptions {
   /** Ends with `finish` even where the log does not: there are clients that go on asking until they read one. */
   alwaysFinishes?: boolean;
 }
-
-/** Without anything to send, a stream says after so many milliseconds that it is still there. */
-export const KEEP_ALIVE_MS = 10_000;
 
 /**
  * The log of an execution as an answer: replay, then live, until its final row.
@@ -63,8 +61,7 @@ function logExpired({ messageUrl }: LogHead): Problem {
 /** What every answer about a stream carries, with or without a body. */
 export function streamHeaders(head: LogHead): Record<string, string> {
   return {
-    'cache-control': 'no-cache, no-transform',
-    'x-accel-buffering': 'no',
+    ...AT_ONCE,
     'x-vercel-ai-ui-message-stream': 'v1',
     'x-execution-id': head.executionId,
     'x-workflow-run-id': head.executionId,
@@ -78,16 +75,12 @@ async function pump(deps: StreamDeps, options: StreamOptions, sink: Sink): Promi
   const { head, after, framing, opening = [] } = options;
   const beginning = framing.opening + opening.map((chunk) => framing.unnumbered(chunk)).join('');
   if (head.final && after === head.lastSeq) return sink.write(beginning + endOf(options));
-  const heartbeat = setInterval(() => sink.ping(framing.keepAlive), deps.keepAliveMs ?? KEEP_ALIVE_MS);
   try {
-    if (beginning !== '') await sink.write(beginning);
-    const end = await pumpLog(deps, options, sink, heartbeat);
+    const end = await pumpLog(deps, options, beginning, sink);
     if (!sink.signal.aborted) await sink.write(end);
   } catch (error) {
     if (error instanceof LogGone) throw logExpired(head);
     throw error;
-  } finally {
-    clearInterval(heartbeat);
   }
 }
 
@@ -95,8 +88,8 @@ async function pump(deps: StreamDeps, options: StreamOptions, sink: Sink): Promi
 async function pumpLog(
   deps: StreamDeps,
   options: StreamOptions,
+  opening: string,
   sink: Sink,
-  heartbeat: NodeJS.Timeout,
 ): Promise<string> {
   const { scope, head, after, framing, untilSuspended } = options;
   let isSuspended = false;
@@ -111,12 +104,16 @@ async function pumpLog(
     ...(untilSuspended ? { isEnough } : {}),
     ...(deps.pollMs === undefined ? {} : { pollMs: deps.pollMs }),
   });
-  for await (const stretch of log) {
-    const written = sink.write(framing.rows(stretch));
-    heartbeat.refresh();
-    lastChunk = stretch.lastChunk;
-    if (written !== undefined) await written;
-  }
+  await pumpLive(sink, {
+    opening,
+    items: log,
+    frame: (stretch) => {
+      lastChunk = stretch.lastChunk;
+      return framing.rows(stretch);
+    },
+    keepAlive: framing.keepAlive,
+    keepAliveMs: deps.keepAliveMs,
+  });
   if (isSuspended) return framing.unnumbered(SUSPENSION) + framing.done;
   return endOf(options, lastChunk);
 }

@@ -17,6 +17,11 @@ export interface Framing {
   unnumbered(chunk: object): string;
 }
 
+/** A server-sent event that has a name, and no place in a log. `json` has no raw line break: it is one `data` line. */
+export function sseEvent(name: string, json: string): string {
+  return `event: ${name}\ndata: ${json}\n\n`;
+}
+
 const sseRow = (seq: number, chunk: string) => `id: ${seq}\ndata: ${chunk}\n\n`;
 const ndjsonRow = (seq: number, chunk: string) => `{"seq":${seq},"chunk":${chunk}}\n`;
 

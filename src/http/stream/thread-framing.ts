@@ -1,5 +1,5 @@
 import type { LogStretch } from '../../chunks/row.ts';
-import { NDJSON, SSE } from './framing.ts';
+import { NDJSON, SSE, sseEvent } from './framing.ts';
 
 /** How what happens in a thread looks on the wire. */
 export interface ThreadFraming {
@@ -18,7 +18,7 @@ const THREAD_SSE: ThreadFraming = {
   ...SSE,
   chunks: (ordinal, stretch) =>
     frameEach(stretch, (seq, chunk) => `id: ${ordinal}.${seq}\ndata: ${chunk}\n\n`),
-  named: (event, data) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`,
+  named: (event, data) => sseEvent(event, JSON.stringify(data)),
 };
 
 const THREAD_NDJSON: ThreadFraming = {
