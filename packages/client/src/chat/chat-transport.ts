@@ -124,7 +124,7 @@ export class OutlastChatTransport<M extends UIMessage = UIMessage> implements Ch
 
   #cancelAtAbort(chatId: string, signal: AbortSignal | undefined): void {
     if (this.#options.cancelOnAbort !== true) return;
-    // Nobody is left to be told when it fails.
+    // Whoever aborted is gone, and nobody is left to be told when it fails: the answer is then written to its end.
     signal?.addEventListener('abort', () => void this.stop(chatId).catch(() => undefined), { once: true });
   }
 }

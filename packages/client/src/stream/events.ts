@@ -27,7 +27,7 @@ export async function* readEvents(
   const parser = createParser({ onEvent: (event) => events.push(event), maxBufferSize: MOST_CHARACTERS });
   const decoder = new TextDecoder();
   const reader = body.getReader();
-  // A connection that is broken already has nothing more to say.
+  // To hang up on a connection that is broken fails with its fault, which `read` has thrown already.
   const hangUp = () => void reader.cancel().catch(() => undefined);
   signal.addEventListener('abort', hangUp);
   try {

@@ -5,6 +5,7 @@ import type { Connection } from '../http/connection.ts';
  * in to two tabs. Undefined where that cannot be told without giving a secret away.
  */
 export async function shareName(connection: Connection, threadId: string): Promise<string | undefined> {
+  // A token that cannot be had names nobody: this tab reads for itself, and its own requests tell what is wrong.
   const headers = await connection.headers().catch(() => undefined);
   if (headers === undefined) return undefined;
   const who = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);

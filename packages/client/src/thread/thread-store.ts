@@ -245,6 +245,7 @@ export class ThreadStore {
   }
 
   async #tellStored(shared: SharedThread, messageId: string): Promise<void> {
+    // Unanswered, it stays as its log has told it, until the messages are loaded again: nobody asked for this by hand.
     const message = await loadMessage(this.#connection, this.#threadId, messageId).catch(() => undefined);
     if (message !== undefined) shared.tell({ type: 'stored', messageId, message });
   }
