@@ -1,6 +1,6 @@
 import { and, eq, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { approvals } from '../db/schema.ts';
-import { type Scope, within } from '../db/scope.ts';
+import { isGiven, isOf, type Scope, within } from '../db/scope.ts';
 
 /** What a caller may know of: the approvals of their own threads, and those that name them. */
 export function visibleTo(scope: Scope): SQL {
@@ -18,8 +18,10 @@ export function decidableBy(scope: Scope): readonly [own: SQL, named: SQL] {
 /** Whether a caller may decide what they see: where approvers are named, only they. */
 export function mayDecide(
   scope: Scope,
-  { ownerId, approvers }: Pick<typeof approvals.$inferSelect, 'ownerId' | 'approvers'>,
+  approval: Pick<typeof approvals.$inferSelect, 'ownerId' | 'approvers' | 'threadNo' | 'executionId'>,
 ): boolean {
+  const { ownerId, approvers } = approval;
+  if (!isGiven(approval, scope.only)) return false;
   if (approvers === null) return scope.seesTenant === true || ownerId === scope.ownerId;
   const names = namesOf(scope);
   return approvers.some((approver) => names.includes(approver));
@@ -38,5 +40,6 @@ function naming(scope: Scope): SQL {
   return and(
     eq(approvals.tenantId, scope.tenantId),
     sql`${approvals.approvers} && ARRAY[${names}]::text[]`,
+    isOf(approvals, scope.only),
   ) as SQL;
 }

@@ -52,7 +52,7 @@ export class ApiKeys {
     const rows = await this.#db
       .select({ id: apiKeys.id })
       .from(apiKeys)
-      .where(and(inArray(apiKeys.id, [...ids]), isActive()));
+      .where(and(inArray(apiKeys.id, [...ids]), isActiveKey()));
     return new Set(rows.map(({ id }) => id));
   }
 
@@ -81,7 +81,7 @@ export class ApiKeys {
         isUseOld: sql<boolean>`coalesce(${apiKeys.lastUsedAt} < clock_timestamp() - interval '1 minute', true)`,
       })
       .from(apiKeys)
-      .where(and(eq(apiKeys.prefix, prefix), isActive()));
+      .where(and(eq(apiKeys.prefix, prefix), isActiveKey()));
     return row && { principal: principalOf(row.key), hash: row.key.hash, isUseOld: row.isUseOld };
   }
 
@@ -97,7 +97,8 @@ export class ApiKeys {
   }
 }
 
-function isActive(): SQL {
+/** The condition for a key that is still good. */
+export function isActiveKey(): SQL {
   const isUnexpired = or(isNull(apiKeys.expiresAt), sql`${apiKeys.expiresAt} > clock_timestamp()`);
   return and(isNull(apiKeys.revokedAt), isUnexpired) as SQL;
 }

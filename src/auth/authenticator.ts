@@ -2,8 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
 import type { Executor } from '../db/database.ts';
 import { Problem } from '../problems/problem.ts';
+import { AccessTokens } from './access-tokens.ts';
 import { ApiKeys } from './api-keys.ts';
-import { credentialOf } from './credentials.ts';
+import { type Credential, credentialOf } from './credentials.ts';
 import { GrantWatch } from './grant-watch.ts';
 import { OPEN_PRINCIPAL, type Principal } from './principal.ts';
 import { type UserTokenRules, userTokens } from './user-tokens.ts';
@@ -12,8 +13,11 @@ import { type UserTokenRules, userTokens } from './user-tokens.ts';
 export interface Authenticator {
   /** Nobody is asked who they are. */
   readonly isOpen: boolean;
-  /** @throws Problem unauthenticated, unavailable */
-  authenticate(headers: IncomingHttpHeaders): Promise<Principal>;
+  /**
+   * @param inUrl the `token` of the query, where one may stand there
+   * @throws Problem unauthenticated, unavailable
+   */
+  authenticate(headers: IncomingHttpHeaders, inUrl?: string): Promise<Principal>;
   /** Has `end` called when the principal may not have an open answer any more. @returns what to call when it is over */
   hold(principal: Principal, end: () => void): () => void;
   stop(): void;
@@ -29,22 +33,26 @@ export function openAuthenticator(): Authenticator {
   };
 }
 
-/** Takes API keys, and tokens of users where there are rules for them. */
+/** Takes API keys, tokens that were given out, and tokens of users where there are rules for them. */
 export function authenticator(
   db: Executor,
   rules: UserTokenRules | undefined,
   logger: Logger,
 ): Authenticator {
   const keys = new ApiKeys(db);
-  const watch = new GrantWatch(keys, logger);
+  const tokens = new AccessTokens(db);
+  const watch = new GrantWatch({ 'api-key': keys, token: tokens }, logger);
   const findUser = rules === undefined ? async () => undefined : userTokens(rules);
+  const find = (shown: Credential) => {
+    if ('key' in shown) return keys.find(shown.key);
+    return 'jwt' in shown ? findUser(shown.jwt) : tokens.find(shown.accessToken);
+  };
   return {
     isOpen: false,
-    authenticate: async (headers) => {
-      const credential = credentialOf(headers);
+    authenticate: async (headers, inUrl) => {
+      const credential = credentialOf(headers, inUrl);
       if (credential === undefined) throw unauthenticated('Show an API key or a token', '');
-      const found = 'key' in credential ? keys.find(credential.key) : findUser(credential.token);
-      const principal = await found;
+      const principal = await find(credential);
       if (principal !== undefined) return principal;
       throw unauthenticated('What was shown is not valid, or not any more', ', error="invalid_token"');
     },

@@ -1,13 +1,25 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What a request shows: `Authorization: Bearer` is looked at first. */
-export function credentialOf({
-  authorization,
-  'x-api-key': apiKey,
-}: IncomingHttpHeaders): { key: string } | { token: string } | undefined {
+/** What a request shows, by what it has to be looked up as. */
+export type Credential = { key: string } | { jwt: string } | { accessToken: string };
+
+/**
+ * What a request shows: `Authorization: Bearer` is looked at first. In a URL only a token of a short life may stand,
+ * for URLs get into logs and histories.
+ * @param inUrl the `token` of its query
+ */
+export function credentialOf(
+  { authorization, 'x-api-key': apiKey }: IncomingHttpHeaders,
+  inUrl: string | undefined,
+): Credential | undefined {
   if (authorization !== undefined) {
-    const bearer = /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization)?.[1] ?? '';
-    return bearer.startsWith('ok_') ? { key: bearer } : { token: bearer };
+    return ofBearer(/^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization)?.[1] ?? '');
   }
-  return typeof apiKey === 'string' ? { key: apiKey } : undefined;
+  if (typeof apiKey === 'string') return { key: apiKey };
+  return inUrl === undefined ? undefined : { accessToken: inUrl };
+}
+
+function ofBearer(bearer: string): Credential {
+  if (bearer.startsWith('ok_')) return { key: bearer };
+  return bearer.startsWith('ot_') ? { accessToken: bearer } : { jwt: bearer };
 }

@@ -1,11 +1,16 @@
 import type { Logger } from 'pino';
 import { isTransient } from '../db/errors.ts';
-import type { ApiKeys } from './api-keys.ts';
 import type { Principal } from './principal.ts';
 import { CLOCK_SKEW_S } from './user-tokens.ts';
 
 /** How often open answers are held to what their senders may still do. */
 const LOOK_MS = 2000;
+
+/** What is in the database and is good until something there says otherwise. */
+interface Grants {
+  /** Those of these that are still good. */
+  findActive(ids: readonly string[]): Promise<ReadonlySet<string>>;
+}
 
 interface Held {
   readonly principal: Principal;
@@ -15,18 +20,18 @@ interface Held {
 }
 
 /**
- * Ends answers that are still open when the key they were asked with is revoked, or key or token expire: one query
- * every two seconds for all of them, and none while no key is in use. While the database cannot be read they stay:
- * nobody can revoke a key in it either.
+ * Ends answers that are still open when the key or token they were asked with is revoked or expires: a query for keys
+ * and one for tokens every two seconds for all of them, and none while none is in use. While the database cannot be
+ * read they stay: nobody can revoke anything in it either.
  */
 export class GrantWatch {
-  readonly #keys: Pick<ApiKeys, 'findActive'>;
+  readonly #grants: Readonly<Record<'api-key' | 'token', Grants>>;
   readonly #logger: Logger;
   readonly #held = new Set<Held>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(keys: Pick<ApiKeys, 'findActive'>, logger: Logger) {
-    this.#keys = keys;
+  constructor(grants: Readonly<Record<'api-key' | 'token', Grants>>, logger: Logger) {
+    this.#grants = grants;
     this.#logger = logger;
   }
 
@@ -59,10 +64,17 @@ export class GrantWatch {
   async #endWhatIsOver(): Promise<void> {
     const now = Date.now();
     for (const held of this.#held) if (held.endsAt <= now) this.#end(held);
-    const byKey = [...this.#held].filter(({ principal }) => principal.kind === 'api-key');
-    if (byKey.length === 0) return;
-    const active = await this.#keys.findActive([...new Set(byKey.map(({ principal }) => principal.id))]);
-    for (const held of byKey) if (!active.has(held.principal.id)) this.#end(held);
+    await this.#endInactive('api-key');
+    await this.#endInactive('token');
+  }
+
+  async #endInactive(kind: 'api-key' | 'token'): Promise<void> {
+    const all = [...this.#held].filter(({ principal }) => principal.kind === kind);
+    if (all.length === 0) return;
+    const active = await this.#grants[kind].findActive([
+      ...new Set(all.map(({ principal }) => principal.id)),
+    ]);
+    for (const held of all) if (!active.has(held.principal.id)) this.#end(held);
   }
 
   #end(held: Held): void {
@@ -72,6 +84,6 @@ export class GrantWatch {
 }
 
 /** With its token; what was asked for after that, within what clocks may differ by, when that is over, too. */
-function endOf({ expiresAt = Number.POSITIVE_INFINITY }: Principal): number {
+export function endOf({ expiresAt = Number.POSITIVE_INFINITY }: Principal): number {
   return expiresAt > Date.now() ? expiresAt : expiresAt + CLOCK_SKEW_S * 1000;
 }

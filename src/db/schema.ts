@@ -16,6 +16,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { ApprovalEventKind, ApprovalKind, ApprovalStatus } from '../approvals/status.ts';
+import type { TokenScope } from '../auth/token-scopes.ts';
 import type { NotificationStatus, NotificationType } from '../notifications/status.ts';
 
 /*
@@ -623,5 +624,61 @@ export const apiKeys = outlast.table(
   (t) => [
     unique('api_keys_prefix_key').on(t.prefix),
     check('api_keys_hash_check', sql`${t.hash} ~ '^[0-9a-f]{64}$'`),
+  ],
+);
+
+/**
+ * What is given out for a short time. The token itself is stored nowhere: `hash` is its SHA-256. One of kind `stream`
+ * leads to one thread or one execution, and is gone with it.
+ */
+export const accessTokens = outlast.table(
+  'access_tokens',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: tenantId(),
+    // Whose things it leads to.
+    ownerId: text('owner_id').notNull(),
+    kind: text('kind').$type<'stream'>().notNull(),
+    hash: text('hash').notNull(),
+    threadNo: bigint('thread_no', { mode: 'number' }),
+    executionId: uuid('execution_id'),
+    scope: text('scope').$type<TokenScope>(),
+    // In whose name it acts: a user, or `key:ID`.
+    madeBy: text('made_by').notNull(),
+    // The key that it was made with, and ends with.
+    apiKeyId: uuid('api_key_id'),
+    createdAt: createdAt(),
+    expiresAt: time('expires_at').notNull(),
+    revokedAt: time('revoked_at'),
+  },
+  (t) => [
+    unique('access_tokens_hash_key').on(t.hash),
+    foreignKey({
+      name: 'access_tokens_thread_fkey',
+      columns: [t.threadNo],
+      foreignColumns: [threads.no],
+    }).onDelete('cascade'),
+    foreignKey({
+      name: 'access_tokens_execution_fkey',
+      columns: [t.executionId],
+      foreignColumns: [workflowExecutions.id],
+    }).onDelete('cascade'),
+    foreignKey({
+      name: 'access_tokens_api_key_fkey',
+      columns: [t.apiKeyId],
+      foreignColumns: [apiKeys.id],
+    }).onDelete('cascade'),
+    index('access_tokens_thread_idx').on(t.threadNo).where(sql`thread_no IS NOT NULL`),
+    index('access_tokens_execution_idx').on(t.executionId).where(sql`execution_id IS NOT NULL`),
+    index('access_tokens_expires_idx').on(t.expiresAt),
+    check('access_tokens_kind_check', sql`${t.kind} IN ('stream')`),
+    check('access_tokens_hash_check', sql`${t.hash} ~ '^[0-9a-f]{64}$'`),
+    check('access_tokens_scope_check', sql`${t.scope} IN ('read', 'decide', 'cancel', 'write')`),
+    // Of one thing, for one purpose; `write` is about threads.
+    check(
+      'access_tokens_stream_check',
+      sql`${t.kind} <> 'stream' OR ${t.scope} IS NOT NULL AND num_nonnulls(${t.threadNo}, ${t.executionId}) = 1
+        AND (${t.scope} <> 'write' OR ${t.threadNo} IS NOT NULL)`,
+    ),
   ],
 );

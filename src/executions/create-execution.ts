@@ -8,6 +8,7 @@ import { owned, type Scope } from '../db/scope.ts';
 import type { FetchedFiles } from '../files/fetch-files.ts';
 import { storeFiles } from '../files/store-files.ts';
 import { Problem } from '../problems/problem.ts';
+import { threadNotFound } from '../threads/get-thread.ts';
 import { holdThreadById, type ThreadRow } from '../threads/hold-thread.ts';
 import { addExecution, type CreatedExecution, nextOrdinal } from './add-execution.ts';
 import type { CancelDeps } from './cancel-execution.ts';
@@ -38,7 +39,8 @@ export interface NewExecution {
  * Stores the user's message and an execution that answers it, and sees to it that it is run (E4: what commits
  * here is durable). In a busy thread it waits, as segment 0, until the one before it is final, unless it is to
  * interrupt: then all that is not final is cancelled with it, in this transaction.
- * @throws Problem thread-busy, message-id-reused, those of `chooseAgent`; FilesMissing
+ * @throws Problem thread-busy, message-id-reused, those of `chooseAgent`; not-found where no thread may be made;
+ *   FilesMissing
  */
 export async function createExecution(
   tx: Transaction,
@@ -108,7 +110,10 @@ async function interrupt(
 /** Takes the thread's row, made if absent: all that adds to or promotes in a thread happens one after another. */
 async function holdOrMake(tx: Transaction, scope: Scope, id: string): Promise<ThreadRow> {
   // Whoever sees the whole tenant goes on with somebody else's thread, if that is the one that they mean.
-  let thread = scope.seesTenant === true ? await holdThreadById(tx, scope, id) : undefined;
+  const mayBeThere = scope.seesTenant === true || scope.only !== undefined;
+  let thread = mayBeThere ? await holdThreadById(tx, scope, id) : undefined;
+  // Whoever was given one thread makes none.
+  if (thread === undefined && scope.only !== undefined) throw threadNotFound(id);
   while (thread === undefined) {
     await tx
       .insert(threads)

@@ -6,7 +6,7 @@ import { type Database, type Transaction, transaction } from '../db/database.ts'
 import { sqlState } from '../db/errors.ts';
 import { whilePatient } from '../db/retry.ts';
 import { idempotencyKeys } from '../db/schema.ts';
-import { owned, type Scope } from '../db/scope.ts';
+import { keyOwner, type Scope } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
 import { KEY_LIFETIME } from '../retention/remove-idempotency-keys.ts';
 import { type JsonAnswer, json } from './answer.ts';
@@ -128,7 +128,7 @@ async function insertKey(tx: Transaction, scope: Scope, key: string, requestHash
       .where(and(ofKey(scope, key), sql`${idempotencyKeys.createdAt} < clock_timestamp() - ${KEY_LIFETIME}`));
     const inserted = await tx
       .insert(idempotencyKeys)
-      .values({ ...owned(scope), key, requestHash })
+      .values({ tenantId: scope.tenantId, ownerId: keyOwner(scope), key, requestHash })
       .onConflictDoNothing()
       .returning({ key: idempotencyKeys.key });
     return inserted.length === 0;
@@ -148,9 +148,9 @@ export async function keepAnswer(
 }
 
 /** Whoever sees the whole tenant still has keys of its own only. */
-function ofKey({ tenantId, ownerId }: Scope, key: string) {
+function ofKey(scope: Scope, key: string) {
   const t = idempotencyKeys;
-  return and(eq(t.tenantId, tenantId), eq(t.ownerId, ownerId), eq(t.key, key));
+  return and(eq(t.tenantId, scope.tenantId), eq(t.ownerId, keyOwner(scope)), eq(t.key, key));
 }
 
 /** What makes a request the same as another. */

@@ -1,5 +1,5 @@
 import type { Application, Request, Response } from 'express';
-import { demand, OPEN_PRINCIPAL, type Principal, scopeOf } from '../auth/principal.ts';
+import { admitToken, demand, OPEN_PRINCIPAL, type Principal, scopeOf } from '../auth/principal.ts';
 import { Problem } from '../problems/problem.ts';
 import { type Answer, type StreamAnswer, send, setHeaders } from './answer.ts';
 import type { HttpDeps } from './deps.ts';
@@ -7,6 +7,9 @@ import { parseInput, readQuery } from './parse-input.ts';
 import { bodyReader, type ReadBody } from './read-body.ts';
 import type { Call, Route } from './route.ts';
 import { closedSignal, responseSink } from './stream/sink.ts';
+
+/** The parameter of a query by which somebody says who they are. */
+const TOKEN = 'token';
 
 /** Who asks where nobody is asked: sees nothing, may do nothing. */
 const NOBODY: Principal = { ...OPEN_PRINCIPAL, id: '', tenantId: '', ownerId: '', scopes: new Set() };
@@ -54,13 +57,14 @@ function refuseMethod(allow: string) {
  * when the grant does.
  */
 async function admit(
-  { scope }: Pick<Route, 'scope'>,
+  { scope, tokens }: Pick<Route, 'scope' | 'tokens'>,
   req: Request,
   res: Response,
   { auth }: Pick<HttpDeps, 'auth'>,
 ): Promise<Principal> {
   if (scope === 'public') return NOBODY;
-  const principal = await auth.authenticate(req.headers);
+  const principal = await auth.authenticate(req.headers, tokenInUrl(req));
+  admitToken(principal, tokens);
   demand(principal, scope);
   const release = auth.hold(principal, () => res.destroy());
   if (res.closed) release();
@@ -77,7 +81,7 @@ async function parseCall(
   deps: HttpDeps,
 ): Promise<Call<unknown, unknown, unknown, unknown>> {
   const params = parseParams(route, req);
-  const query = parseInput(route.query, readQuery(searchOf(req)), 'bad-query');
+  const query = parseInput(route.query, queryOf(route, req), 'bad-query');
   const headers = parseInput(route.headers, req.headers, 'bad-header');
   if (route.method !== 'get' && deps.isDraining()) {
     throw new Problem('draining', 'The server is shutting down', { headers: { 'retry-after': '1' } });
@@ -101,6 +105,20 @@ function parseParams(route: Route, req: Request): unknown {
   const parsed = route.params.safeParse(req.params);
   if (parsed.success) return parsed.data;
   throw new Problem('not-found', 'There is nothing at this path');
+}
+
+/** Only what is read may carry a token in its URL, and one: elsewhere it is a parameter that nobody knows. */
+function tokenInUrl(req: Request): string | undefined {
+  if (req.method !== 'GET' && req.method !== 'HEAD') return undefined;
+  const shown = new URLSearchParams(searchOf(req)).getAll(TOKEN);
+  return shown.length > 1 ? '' : shown[0];
+}
+
+/** What a request asks, without who asks. */
+function queryOf({ method, scope }: Pick<Route, 'method' | 'scope'>, req: Request): Record<string, unknown> {
+  const query = readQuery(searchOf(req));
+  if (method === 'get' && scope !== 'public') delete query[TOKEN];
+  return query;
 }
 
 function searchOf(req: Request): string {

@@ -1,5 +1,6 @@
 import { type Database, transaction } from '../db/database.ts';
 import { RESTART_PATIENCE_MS, whilePatient } from '../db/retry.ts';
+import { keyOwner } from '../db/scope.ts';
 import { type Effect, hashOf, type KeyedCall, keepAnswer, type Outcome, takeKey } from './idempotency.ts';
 
 /** What a request of several pieces came to. */
@@ -29,7 +30,7 @@ export async function piecewise(
     whilePatient(RESTART_PATIENCE_MS, () => transaction(db, (tx) => takeKey(tx, scope, key, requestHash)));
   const earlier = await take();
   if (earlier?.answer !== undefined) return { ...earlier.answer, replayed: true };
-  const { effect, isWhole } = await work([scope.tenantId, scope.ownerId, key, requestHash]);
+  const { effect, isWhole } = await work([scope.tenantId, keyOwner(scope), key, requestHash]);
   if (!isWhole) return { ...effect, replayed: false };
   return whilePatient(RESTART_PATIENCE_MS, () =>
     transaction(db, async (tx): Promise<Outcome> => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Access } from '../auth/access.ts';
+import type { OpenToTokens } from '../auth/principal.ts';
 import type { Scope } from '../db/scope.ts';
 import type { ProblemCode } from '../problems/problem-codes.ts';
 import type { Answer } from './answer.ts';
@@ -42,6 +43,8 @@ export interface RouteDefinition<
   path: string;
   /** What it takes to be let in; `public`: nobody is asked. */
   scope: Access | 'public';
+  /** What a token for one thing has to be for; absent: none is let in. */
+  tokens?: OpenToTokens;
   operationId: string;
   summary: string;
   description?: string;
