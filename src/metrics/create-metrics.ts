@@ -140,6 +140,7 @@ function countMaintenance({ counter }: Instruments): Metrics['maintained'] {
     ['rowsRemoved', counter('outlast_retention_removed_rows_total')],
     ['segmentsRemoved', counter('outlast_retention_removed_workflows_total')],
     ['keysRemoved', counter('outlast_retention_removed_keys_total')],
+    ['tokensRemoved', counter('outlast_retention_removed_tokens_total')],
     ['notificationsRemoved', counter('outlast_retention_removed_notifications_total')],
   ] as const;
   return (done) => {

@@ -132,6 +132,10 @@ export const METRICS = {
     type: 'counter',
     help: 'Idempotency keys that were removed',
   },
+  outlast_retention_removed_tokens_total: {
+    type: 'counter',
+    help: 'Expired access tokens that were removed',
+  },
   outlast_retention_removed_notifications_total: {
     type: 'counter',
     help: 'Notifications that were removed',

@@ -5,6 +5,7 @@ import { pause } from '../pause.ts';
 import { expireLogs } from './expire-logs.ts';
 import { inBatches } from './in-batches.ts';
 import { packLogs } from './pack-logs.ts';
+import { removeAccessTokens } from './remove-access-tokens.ts';
 import { removeDeletedLogs } from './remove-deleted-logs.ts';
 import { removeExpiredLogs } from './remove-expired-logs.ts';
 import { removeIdempotencyKeys } from './remove-idempotency-keys.ts';
@@ -101,6 +102,7 @@ export class Maintenance {
         batches: inBatches('segmentsRemoved', SEGMENTS_AT_ONCE, (limit) => removeEndedSegments(db, limit)),
       },
       { name: 'remove-idempotency-keys', batches: removeIdempotencyKeys(db) },
+      { name: 'remove-access-tokens', batches: removeAccessTokens(db) },
       { name: 'remove-notifications', batches: removeNotifications(db, chunkRetentionDays) },
     ];
   }

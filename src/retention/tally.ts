@@ -10,6 +10,7 @@ export interface Tally {
   /** Workflows of DBOS whose segment has ended. */
   segmentsRemoved: number;
   keysRemoved: number;
+  tokensRemoved: number;
   notificationsRemoved: number;
 }
 
@@ -26,6 +27,7 @@ export function emptyTally(): Tally {
     rowsRemoved: 0,
     segmentsRemoved: 0,
     keysRemoved: 0,
+    tokensRemoved: 0,
     notificationsRemoved: 0,
   };
 }

@@ -11,6 +11,7 @@ test('counts what the batches of the maintenance have done', async () => {
   metrics.maintained({ segmentsRemoved: 6 });
   metrics.maintained({ keysRemoved: 7 });
   metrics.maintained({ notificationsRemoved: 8 });
+  metrics.maintained({ tokensRemoved: 9 });
   const { samples } = parseScrape(await metrics.scrape());
   const counted = [...samples].filter(([name]) => name.startsWith('outlast_retention_'));
   expect(Object.fromEntries(counted)).toEqual({
@@ -21,6 +22,7 @@ test('counts what the batches of the maintenance have done', async () => {
     outlast_retention_removed_workflows_total: 6,
     outlast_retention_removed_keys_total: 7,
     outlast_retention_removed_notifications_total: 8,
+    outlast_retention_removed_tokens_total: 9,
   });
 });
 

@@ -5,6 +5,7 @@ import type { Database } from '../../src/db/database.ts';
 import { removeEndedSegments } from '../../src/dbos/remove-ended-segments.ts';
 import { expireLogs } from '../../src/retention/expire-logs.ts';
 import { Maintenance, type MaintenanceOptions } from '../../src/retention/maintenance.ts';
+import { removeAccessTokens } from '../../src/retention/remove-access-tokens.ts';
 import { removeExpiredLogs } from '../../src/retention/remove-expired-logs.ts';
 import { removeIdempotencyKeys } from '../../src/retention/remove-idempotency-keys.ts';
 import { addTo, emptyTally } from '../../src/retention/tally.ts';
@@ -193,6 +194,19 @@ test('idempotency keys go when they are a day old', async () => {
     sql`SELECT max(key::integer) AS oldest FROM outlast.idempotency_keys`,
   );
   expect(rows).toEqual([{ oldest: 23 }]);
+});
+
+test('tokens go when they have expired, also those that were revoked before', async () => {
+  const executionId = await createIn(db);
+  await db.orm.execute(sql`
+    INSERT INTO outlast.access_tokens
+      (id, tenant_id, owner_id, kind, hash, execution_id, scope, made_by, expires_at, revoked_at)
+    SELECT gen_random_uuid(), 'default', 'local', 'stream', encode(sha256(n::text::bytea), 'hex'), ${executionId},
+      'read', 'local', clock_timestamp() + n * interval '1 minute', CASE WHEN n % 2 = 0 THEN now() END
+    FROM generate_series(-1050, 49) AS n`);
+  expect(await finish(removeAccessTokens(db))).toMatchObject({ tokensRemoved: 1051 });
+  expect(await db.orm.$count(sql`outlast.access_tokens WHERE expires_at > now()`)).toBe(49);
+  expect(await db.orm.$count(sql`outlast.access_tokens`)).toBe(49);
 });
 
 test('the retention time may be a part of a day, and is never none', () => {
