@@ -6,10 +6,15 @@ export type HeadersSource =
   | Record<string, string>
   | (() => Record<string, string> | Promise<Record<string, string>>);
 
+/** A token, or what gives one: it is asked anew for each request, so that one that has ended may be replaced. */
+export type TokenSource = string | (() => string | Promise<string>);
+
 export interface ConnectionOptions {
   /** Where the server is, such as `https://agents.example.com`; in a browser also a path, or '' for the page's own origin. */
   baseUrl: string;
-  /** Sent with every request, such as `authorization`. */
+  /** Who is asking, as `Authorization: Bearer`: of a thread or an execution, or of a user. */
+  token?: TokenSource;
+  /** Sent with every request. */
   headers?: HeadersSource;
   /** For cookies over origins. Default: `same-origin`. */
   credentials?: NonNullable<RequestInit['credentials']>;
@@ -47,8 +52,11 @@ export function connect(options: ConnectionOptions): Connection {
   const base = options.baseUrl.replace(/\/+$/, '');
   const environment = { ...hostEnvironment(), ...options.environment };
   const headers = async () => {
-    const { headers: source = {} } = options;
-    return typeof source === 'function' ? await source() : source;
+    const { headers: source = {}, token: tokenSource } = options;
+    const given = typeof source === 'function' ? await source() : source;
+    if (tokenSource === undefined) return given;
+    const token = typeof tokenSource === 'function' ? await tokenSource() : tokenSource;
+    return { authorization: `Bearer ${token}`, ...given };
   };
   const send = async ({ method, path, query, body, signal, ...request }: OutgoingRequest) => {
     if (!URL.canParse(base) && (globalThis as { location?: unknown }).location === undefined) {
