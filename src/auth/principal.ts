@@ -46,7 +46,12 @@ export function scopeOf({ id, tenantId, ownerId, roles, grant }: Principal): Sco
     return { tenantId, ownerId: ownerId ?? `key:${id}`, seesTenant: ownerId === null, roles };
   const { madeBy, only } = grant;
   // Only who sees the whole tenant can have given away what is another's.
-  return { tenantId, ownerId: madeBy, seesTenant: madeBy !== ownerId, roles, only, keysOf: `token:${id}` };
+  return { tenantId, ownerId: madeBy, seesTenant: madeBy !== ownerId, roles, only, keysOf: keysOf(grant) };
+}
+
+/** The same for each token for the thing: a request may be sent again with the next one. */
+function keysOf({ madeBy, only }: Grant): string {
+  return `token:${madeBy}:${'threadNo' in only ? `thread:${only.threadNo}` : `execution:${only.executionId}`}`;
 }
 
 /** @throws Problem forbidden */
@@ -66,7 +71,7 @@ export function admitToken({ grant }: Principal, open: OpenToTokens = {}): void 
   if (!holds(grant.scope, needed)) throw forbidden(`This needs a token with the scope ${needed}`);
 }
 
-function forbidden(detail: string, more = ''): Problem {
+export function forbidden(detail: string, more = ''): Problem {
   return new Problem('forbidden', detail, {
     headers: { 'www-authenticate': `Bearer realm="outlast", error="insufficient_scope"${more}` },
   });

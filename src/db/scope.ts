@@ -51,7 +51,7 @@ function placesIn(table: object): { threadNo?: AnyPgColumn; executionId?: AnyPgC
   return table === approvals ? { threadNo: approvals.threadNo, executionId: approvals.executionId } : {};
 }
 
-/** Whose `Idempotency-Key`s are meant: what is kept for a token is never another's answer. */
+/** Whose `Idempotency-Key`s are meant: a token is never answered with what is kept of another thing. */
 export function keyOwner({ keysOf, ownerId }: Scope): string {
   return keysOf ?? ownerId;
 }

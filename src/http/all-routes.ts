@@ -16,6 +16,7 @@ import { startRoutes } from './routes/start-execution.ts';
 import { threadMessageRoutes } from './routes/thread-messages.ts';
 import { threadStreamRoutes } from './routes/thread-stream.ts';
 import { threadRoutes } from './routes/threads.ts';
+import { tokenRoutes } from './routes/tokens.ts';
 
 /** Every route of the server, with the document that describes them. */
 export function allRoutes({ version }: Pick<HttpDeps, 'version'>): Route[] {
@@ -30,6 +31,7 @@ export function allRoutes({ version }: Pick<HttpDeps, 'version'>): Route[] {
     ...threadMessageRoutes,
     ...sendMessageRoutes,
     ...threadStreamRoutes,
+    ...tokenRoutes,
     ...approvalRoutes,
     ...notificationRoutes,
     ...inboxRoutes,

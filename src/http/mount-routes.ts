@@ -93,6 +93,7 @@ async function parseCall(
     headers,
     body,
     scope: scopeOf(principal),
+    principal,
     demand: (access) => demand(principal, access),
     method: req.method,
     path: req.path,

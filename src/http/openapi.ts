@@ -36,6 +36,12 @@ export function describeApi(routes: readonly Route[], version: string): object {
     in: 'header',
     name: 'x-api-key',
   });
+  registry.registerComponent('securitySchemes', 'token', {
+    type: 'apiKey',
+    in: 'query',
+    name: 'token',
+    description: 'A token for one thread or execution, to read it where headers cannot be set.',
+  });
   for (const route of routes) registry.registerPath(describeRoute(route));
   const { webhooks: _, ...document } = new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
@@ -65,7 +71,7 @@ function describeRoute(route: Route): RouteConfig {
     summary,
     ...(description === undefined ? {} : { description }),
     tags: [tag],
-    security: route.scope === 'public' ? [] : [{ bearer: [route.scope] }, { apiKey: [route.scope] }],
+    security: securityOf(route),
     request: {
       params: route.params,
       // Its keys are free, which OpenAPI cannot say; the description of the route does.
@@ -75,6 +81,12 @@ function describeRoute(route: Route): RouteConfig {
     },
     responses: { ...describeAnswers(route), ...describeProblems(route) },
   };
+}
+
+function securityOf({ scope, tokens, method }: Route): NonNullable<RouteConfig['security']> {
+  if (scope === 'public') return [];
+  const schemes = ['bearer', 'apiKey'].map((scheme) => ({ [scheme]: [scope] }));
+  return tokens !== undefined && method === 'get' ? [...schemes, { token: [] }] : schemes;
 }
 
 function describeBody({ body }: Route) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Access } from '../auth/access.ts';
-import type { OpenToTokens } from '../auth/principal.ts';
+import type { OpenToTokens, Principal } from '../auth/principal.ts';
 import type { Scope } from '../db/scope.ts';
 import type { ProblemCode } from '../problems/problem-codes.ts';
 import type { Answer } from './answer.ts';
@@ -13,6 +13,7 @@ export interface Call<Params, Query, Headers, Body> {
   readonly headers: Headers;
   readonly body: Body;
   readonly scope: Scope;
+  readonly principal: Principal;
   /** Asks for more than the route does. @throws Problem forbidden */
   demand(access: Access): void;
   readonly method: string;

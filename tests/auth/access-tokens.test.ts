@@ -55,7 +55,7 @@ test('a token is found by all of it only, and leads to one thing', async () => {
     seesTenant: false,
     roles: [],
     only: { executionId },
-    keysOf: `token:${id}`,
+    keysOf: `token:ann:execution:${executionId}`,
   });
   const other = token.at(-1) === 'A' ? 'B' : 'A';
   for (const wrong of [token.slice(0, -1), `${token}A`, token.slice(0, -2) + other.repeat(2), '', 'ot_']) {

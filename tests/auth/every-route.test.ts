@@ -47,6 +47,12 @@ const CASES: Record<string, Case> = {
     status: 202,
     body: { fromTurn: 1 },
   },
+  'POST /executions/{id}/tokens': {
+    scope: 'executions:read',
+    thing: 'execution',
+    status: 201,
+    body: { scope: 'read' },
+  },
   'POST /threads': { scope: 'executions:write', status: 201, body: {}, makes: true },
   'GET /threads': { scope: 'executions:read', status: 200 },
   'GET /threads/{id}': { scope: 'executions:read', thing: 'thread', status: 200 },
@@ -73,6 +79,12 @@ const CASES: Record<string, Case> = {
     scope: 'executions:write',
     thing: 'thread',
     status: 202,
+  },
+  'POST /threads/{id}/tokens': {
+    scope: 'executions:read',
+    thing: 'thread',
+    status: 201,
+    body: { scope: 'read' },
   },
   'POST /executions/{id}/approvals/{toolCallId}': {
     scope: 'approvals:decide',

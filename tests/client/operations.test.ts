@@ -82,6 +82,21 @@ describe('the operations of the client', () => {
     expect(sent[3]?.headers).toMatchObject({ 'x-extra': '1', authorization: 'Bearer 3' });
   });
 
+  test('say who is asking, by a token that may change', async () => {
+    const shown: (string | undefined)[] = [];
+    const send = (async (_: string, { headers }: { headers: Record<string, string> }) => {
+      shown.push(headers['authorization']);
+      return Response.json({ ok: true });
+    }) as unknown as typeof fetch;
+    const options = { baseUrl: 'http://outlast.test', fetch: send };
+    const changing = createOutlastClient({ ...options, token: async () => `ot_${shown.length}` });
+    await changing.threads.get('t');
+    await changing.threads.createToken('t', { scope: 'read', ttlSeconds: 60 });
+    await createOutlastClient({ ...options, token: 'ot_x' }).executions.createToken('e', { scope: 'read' });
+    await createOutlastClient(options).threads.get('t');
+    expect(shown).toEqual(['Bearer ot_0', 'Bearer ot_1', 'Bearer ot_x', undefined]);
+  });
+
   test('throw what the server says is wrong', async () => {
     const errors = [{ pointer: '/input', message: 'must not be empty' }];
     const body = {

@@ -7,6 +7,7 @@ interface Operation {
   summary: string;
   parameters?: { name: string; in: string; required?: boolean; schema: unknown }[];
   requestBody?: { required: boolean; content: Record<string, { schema: unknown }> };
+  security: Record<string, string[]>[];
   responses: Record<string, { description: string; content?: Record<string, { schema: unknown }> }>;
 }
 
@@ -65,6 +66,13 @@ describe('the OpenAPI document', () => {
       expect(description).not.toBe('');
       if (Number(status) >= 400) expect(Object.keys(content ?? {})).toEqual(['application/problem+json']);
     }
+  });
+
+  test('lets a token stand in the URL only of what is read and open to tokens', () => {
+    const inUrl = operations.filter(({ operation }) => operation.security.some((way) => 'token' in way));
+    const open = routes.filter(({ method, tokens }) => method === 'get' && tokens !== undefined);
+    expect(inUrl.map(({ name }) => name).sort()).toEqual(open.map(({ path }) => `get ${path}`).sort());
+    expect(open.length).toBeGreaterThan(10);
   });
 
   test('has the schema of a body that is needed', () => {

@@ -19,6 +19,7 @@ export const METHODS = {
     retry: 'retryExecution',
     fork: 'forkExecution',
     decide: 'decideToolCall',
+    createToken: 'createExecutionToken',
   },
   approvals: {
     list: 'listApprovals',
@@ -39,6 +40,7 @@ export const METHODS = {
     edit: 'editMessage',
     regenerate: 'regenerateMessage',
     stop: 'stopChat',
+    createToken: 'createThreadToken',
   },
   notifications: {
     list: 'listNotifications',

@@ -239,6 +239,32 @@ export interface Operations {
     body: undefined;
     answer: undefined;
   };
+  /** Make a token for one execution */
+  createExecutionToken: {
+    query: undefined;
+    body: {
+      scope: 'read' | 'decide' | 'cancel';
+      /** It ends earlier with the key or the token that it was asked for with. */
+      ttlSeconds?: number;
+    };
+    answer: {
+      token: string;
+      expiresAt: string;
+    };
+  };
+  /** Make a token for one thread */
+  createThreadToken: {
+    query: undefined;
+    body: {
+      scope: 'read' | 'decide' | 'cancel' | 'write';
+      /** It ends earlier with the key or the token that it was asked for with. */
+      ttlSeconds?: number;
+    };
+    answer: {
+      token: string;
+      expiresAt: string;
+    };
+  };
   /** Decide several approvals */
   decideApprovals: {
     query: undefined;
@@ -969,6 +995,8 @@ export const OPERATIONS = {
   editMessage: ['PUT', '/threads/{id}/messages/{messageId}', 'body'],
   regenerateMessage: ['POST', '/threads/{id}/messages/{messageId}/regenerate', 'body'],
   streamThread: ['GET', '/threads/{id}/stream', 'query'],
+  createExecutionToken: ['POST', '/executions/{id}/tokens', 'body'],
+  createThreadToken: ['POST', '/threads/{id}/tokens', 'body'],
   decideApprovals: ['POST', '/approvals/decisions', 'body'],
   decideToolCall: ['POST', '/executions/{id}/approvals/{toolCallId}', 'body'],
   decideApproval: ['POST', '/approvals/{id}/decision', 'body'],

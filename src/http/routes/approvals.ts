@@ -23,6 +23,7 @@ const decideToolCall = route({
   method: 'post',
   path: '/executions/{id}/approvals/{toolCallId}',
   scope: 'approvals:decide',
+  tokens: { execution: 'decide', thread: 'decide' },
   operationId: 'decideToolCall',
   summary: 'Decide what a tool call waits for',
   description:
@@ -51,6 +52,7 @@ const decideOne = route({
   method: 'post',
   path: '/approvals/{id}/decision',
   scope: 'approvals:decide',
+  tokens: { execution: 'decide', thread: 'decide' },
   operationId: 'decideApproval',
   summary: 'Decide an approval',
   description:

@@ -14,6 +14,7 @@ const cancel = route({
   method: 'post',
   path: '/executions/{id}/cancel',
   scope: 'executions:write',
+  tokens: { execution: 'cancel', thread: 'cancel' },
   operationId: 'cancelExecution',
   summary: 'Cancel an execution',
   description:

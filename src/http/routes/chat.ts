@@ -70,6 +70,7 @@ const send = route({
   method: 'post',
   path: '/api/chat',
   scope: 'executions:write',
+  tokens: { thread: 'write' },
   operationId: 'sendChat',
   summary: 'Send what is new in a chat, and stream the answer',
   description:
@@ -179,6 +180,7 @@ const resume = route({
   method: 'get',
   path: '/api/chat/{id}/stream',
   scope: 'executions:read',
+  tokens: { execution: 'read', thread: 'read' },
   operationId: 'resumeChat',
   summary: 'Go on with the answer of a chat',
   description:
@@ -211,6 +213,7 @@ const stop = route({
   method: 'post',
   path: '/api/chat/{id}/stop',
   scope: 'executions:write',
+  tokens: { thread: 'cancel' },
   operationId: 'stopChat',
   summary: 'End what is being written in a chat',
   description: 'What was said so far stays. What waits for its turn is cancelled, too.',

@@ -22,6 +22,7 @@ const stream = route({
   method: 'get',
   path: '/executions/{id}/stream',
   scope: 'executions:read',
+  tokens: { execution: 'read', thread: 'read' },
   operationId: 'streamExecution',
   summary: 'Stream the log of an execution',
   description:
@@ -78,6 +79,7 @@ const chunks = route({
   method: 'get',
   path: '/executions/{id}/chunks',
   scope: 'executions:read',
+  tokens: { execution: 'read', thread: 'read' },
   operationId: 'listChunks',
   summary: 'Read the log of an execution as JSON',
   tag: 'Executions',

@@ -13,6 +13,7 @@ const list = route({
   method: 'get',
   path: '/approvals',
   scope: 'approvals:read',
+  tokens: { execution: 'decide', thread: 'decide' },
   operationId: 'listApprovals',
   summary: 'List what you may decide, oldest first',
   tag: 'Approvals',
@@ -43,6 +44,7 @@ const stream = route({
   method: 'get',
   path: '/approvals/stream',
   scope: 'approvals:read',
+  tokens: { execution: 'decide', thread: 'decide' },
   operationId: 'streamApprovals',
   summary: 'Follow what you may decide',
   description:
@@ -67,6 +69,7 @@ const get = route({
   method: 'get',
   path: '/approvals/{id}',
   scope: 'approvals:read',
+  tokens: { execution: 'decide', thread: 'decide' },
   operationId: 'getApproval',
   summary: 'Get an approval with its history',
   tag: 'Approvals',

@@ -38,6 +38,7 @@ const post = route({
   method: 'post',
   path: '/threads/{id}/messages',
   scope: 'executions:write',
+  tokens: { thread: 'write' },
   operationId: 'postMessage',
   summary: 'Add a message and have it answered',
   description:
@@ -83,6 +84,7 @@ const edit = route({
   method: 'put',
   path: '/threads/{id}/messages/{messageId}',
   scope: 'executions:write',
+  tokens: { thread: 'write' },
   operationId: 'editMessage',
   summary: 'Edit a message of a user and have it answered again',
   description:
@@ -100,6 +102,7 @@ const regenerate = route({
   method: 'post',
   path: '/threads/{id}/messages/{messageId}/regenerate',
   scope: 'executions:write',
+  tokens: { thread: 'write' },
   operationId: 'regenerateMessage',
   summary: 'Drop an answer and answer again',
   description: 'Takes the id of the answer, or of the message of the user that it is to.',

@@ -22,6 +22,7 @@ const messages = route({
   method: 'get',
   path: '/threads/{id}/messages',
   scope: 'executions:read',
+  tokens: { thread: 'read' },
   operationId: 'listMessages',
   summary: 'List the messages of a thread, oldest first',
   description:
@@ -65,6 +66,7 @@ const message = route({
   method: 'get',
   path: '/threads/{id}/messages/{messageId}',
   scope: 'executions:read',
+  tokens: { thread: 'read' },
   operationId: 'getMessage',
   summary: 'Get a message',
   tag: 'Threads',

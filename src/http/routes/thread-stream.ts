@@ -12,6 +12,7 @@ const attach = route({
   method: 'get',
   path: '/threads/{id}/stream',
   scope: 'executions:read',
+  tokens: { thread: 'read' },
   operationId: 'streamThread',
   summary: 'Attach to a thread',
   description:

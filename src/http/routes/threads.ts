@@ -72,6 +72,7 @@ const get = route({
   method: 'get',
   path: '/threads/{id}',
   scope: 'executions:read',
+  tokens: { thread: 'read' },
   operationId: 'getThread',
   summary: 'Get a thread',
   tag: 'Threads',
