@@ -2,12 +2,14 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { AccessTokens } from '../../src/auth/access-tokens.ts';
 import { createAccessToken, type NewAccessToken } from '../../src/auth/create-access-token.ts';
 import { createApiKey } from '../../src/auth/create-api-key.ts';
-import { type Principal, scopeOf } from '../../src/auth/principal.ts';
+import { giveToken } from '../../src/auth/give-token.ts';
+import { OPEN_PRINCIPAL, type Principal, scopeOf } from '../../src/auth/principal.ts';
 import { revokeAccessToken } from '../../src/auth/revoke-access-token.ts';
 import { revokeApiKey } from '../../src/auth/revoke-api-key.ts';
-import { type Database, openDatabase } from '../../src/db/database.ts';
+import { type Database, openDatabase, transaction } from '../../src/db/database.ts';
 import { createIn, executionOf } from '../support/executions.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 let database: TestDatabase;
 let db: Database;
@@ -15,7 +17,7 @@ let tokens: AccessTokens;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  db = openDatabase({ url: database.url, poolSize: 3, idleTransactionMs: 5000, onError: () => undefined });
+  db = openDatabase({ url: database.url, poolSize: 4, idleTransactionMs: 5000, onError: () => undefined });
   tokens = new AccessTokens(db.orm);
 });
 afterAll(async () => {
@@ -127,4 +129,32 @@ test('a token is gone with its thread', async () => {
     [execution.id, thread.id],
   ]);
   expect(rows).toEqual([]);
+});
+
+test('who asks for one while its thread is deleted waits, and then there is no such thing', async () => {
+  const executionId = await createIn(db, 'going');
+  const { threadNo } = await executionOf(db, executionId);
+  const deleting = await db.pool.connect();
+  await deleting.query('BEGIN');
+  await deleting.query('DELETE FROM outlast.threads WHERE no = $1', [threadNo]);
+  const asked = [{ executionId }, { threadId: 'going' }].map((target) =>
+    transaction(db, (tx) => giveToken(tx, OPEN_PRINCIPAL, target, { scope: 'read', ttlSeconds: 60 })),
+  );
+  const outcomes = Promise.allSettled(asked);
+  await waitFor(
+    async () => {
+      const { rows } = await db.pool.query<{ n: number }>(
+        `SELECT count(*)::int AS n FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return rows[0]?.n === asked.length || undefined;
+    },
+    { describe: 'both to wait' },
+  );
+  await deleting.query('COMMIT');
+  deleting.release();
+  expect(await outcomes).toMatchObject([
+    { status: 'rejected', reason: { code: 'not-found' } },
+    { status: 'rejected', reason: { code: 'not-found' } },
+  ]);
 });
