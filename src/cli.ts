@@ -3,6 +3,7 @@ import module from 'node:module';
 import { CommandError } from './commands/command-error.ts';
 import { ConfigError, parseConfig } from './config/config.ts';
 import { packageVersion } from './config/package.ts';
+import { redactor } from './config/redact.ts';
 
 const USAGE = `outlast ${packageVersion} - durable agent runs on Postgres
 
@@ -42,5 +43,5 @@ try {
 
 function describe(error: unknown): string {
   if (error instanceof ConfigError || error instanceof CommandError) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return redactor([])(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }

@@ -13,8 +13,9 @@ import { LogWatch } from './chunks/log-watch.ts';
 import { LogWriter } from './chunks/log-writer.ts';
 import { RecentRows } from './chunks/recent-rows.ts';
 import type { LogRow } from './chunks/row.ts';
-import type { Config } from './config/config.ts';
+import { type Config, secretsOf } from './config/config.ts';
 import { packageVersion } from './config/package.ts';
+import { redactor } from './config/redact.ts';
 import { type Database, openDatabase } from './db/database.ts';
 import { isAtHead, migrate } from './db/migrate.ts';
 import { APPLICATION_VERSION, createEngine, type Engine } from './dbos/engine.ts';
@@ -75,7 +76,11 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
   // The AI SDK would print what a provider does not support to the console.
   globalThis.AI_SDK_LOG_WARNINGS = (options) => logger.debug(options, 'model.warnings');
   const models = createModelRegistry(modelConfig(config));
-  const agents = await loadAgents({ dir: config.OUTLAST_AGENTS_DIR, importModule: registerAgentLoader() });
+  const agents = await loadAgents({
+    dir: config.OUTLAST_AGENTS_DIR,
+    importModule: registerAgentLoader(),
+    redact: redactor(secretsOf(config)),
+  });
   const { url, notices } = await findDatabase(config, logger, closers);
   await migrate(url, [migrateDbos]);
   const db = openPool(config, logger, url, config.DATABASE_POOL_SIZE);
@@ -203,6 +208,7 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
       lease: worker,
       threadNews,
       closing: closing.signal,
+      redact: redactor(secretsOf(config)),
       logger,
       metrics: metrics.executions,
     }),

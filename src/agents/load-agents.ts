@@ -22,6 +22,8 @@ export interface LoadAgentsOptions {
   importModule: (fileUrl: string) => Promise<unknown>;
   /** How long a file may take, so that one `await` that never ends does not hold up the server. Default: 15000. */
   importTimeoutMs?: number;
+  /** For what files throw: whoever may see agents reads it. */
+  redact?: (text: string) => string;
 }
 
 /** Finds the agents in a folder. A broken file is an entry with an error and does not stop the others. */
@@ -71,7 +73,7 @@ async function loadEntry(
   id: string,
   files: string[],
   dir: string,
-  { importModule, importTimeoutMs = 15_000 }: LoadAgentsOptions,
+  { importModule, importTimeoutMs = 15_000, redact = (text) => text }: LoadAgentsOptions,
 ): Promise<AgentEntry> {
   const [name = ''] = files;
   const file = join(dir, name);
@@ -86,7 +88,7 @@ async function loadEntry(
     const found = agent === undefined ? 'there is no default export' : 'the default export is not an agent';
     return broken(`${name}: ${found}; write export default defineAgent({ … })`);
   } catch (error) {
-    const text = oneLine(error).replaceAll(file, name);
+    const text = redact(oneLine(error)).replaceAll(file, name);
     return broken(text.startsWith(`${name}:`) ? text : `${name}: ${text}`);
   }
 }

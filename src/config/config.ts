@@ -188,6 +188,29 @@ function hideSecrets(values: Environment): Environment {
   return values;
 }
 
+/** The values that may be printed nowhere, with those that are parts of others. */
+export function secretsOf(config: Config): string[] {
+  const values = SECRETS.map((name) => config[name]).filter((value) => value !== undefined);
+  return [...values, ...values.flatMap(passwordsOf)];
+}
+
+/** What a URL has in it that opens something by itself. */
+function passwordsOf(value: string): string[] {
+  if (!URL.canParse(value)) return [];
+  const { username, password } = new URL(value);
+  // Whose password is their name has no secret, and it would be taken out of every line that has the name.
+  if (password === '' || password === username) return [];
+  return [password, decoded(password)];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function isSecret(name: string): boolean {
   return (SECRETS as readonly string[]).includes(name);
 }

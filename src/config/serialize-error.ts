@@ -8,6 +8,8 @@ export interface LoggedError {
 }
 
 const DEEPEST_CAUSE = 5;
+/** Characters; there are messages that quote all that could not be read. */
+const LONGEST = 4000;
 
 /**
  * An error as it is logged. Errors of libraries carry content in their other fields, and some in their message:
@@ -32,13 +34,15 @@ export function serializeError(error: unknown, depth = 0): LoggedError {
 
 function messageOf(error: Error): string {
   const { query } = error as { query?: unknown };
-  return typeof query === 'string' ? `Failed query: ${query}` : error.message;
+  return shortened(typeof query === 'string' ? `Failed query: ${query}` : error.message);
 }
 
 /** A stack begins with the message, which may hold what `message` leaves out. */
 function framesOf(stack: string): string {
-  return stack
-    .split('\n')
-    .filter((line) => /^\s+at /.test(line))
-    .join('\n');
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  return shortened(frames.join('\n'));
+}
+
+function shortened(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}… (${text.length} characters)` : text;
 }

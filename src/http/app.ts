@@ -1,4 +1,6 @@
 import express, { type Application, type NextFunction, type Request, type Response } from 'express';
+import { secretsOf } from '../config/config.ts';
+import { redactor } from '../config/redact.ts';
 import { Problem } from '../problems/problem.ts';
 import { allRoutes } from './all-routes.ts';
 import { setHeaders } from './answer.ts';
@@ -23,6 +25,7 @@ const SECURITY_HEADERS = {
 /** The whole HTTP side of the server. */
 export function createApp(deps: HttpDeps): Application {
   const app = express();
+  const redact = redactor(secretsOf(deps.config));
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing');
   // Read from the URL by the routes themselves.
   app.set('query parser', false);
@@ -33,7 +36,7 @@ export function createApp(deps: HttpDeps): Application {
     throw new Problem('not-found', `There is no route ${req.method} ${req.path}`);
   });
   app.use((error: unknown, req: Request, res: Response, _next: NextFunction) => {
-    sendFailure(req, res, error, res.locals.logger ?? deps.logger);
+    sendFailure(req, res, error, { logger: res.locals.logger ?? deps.logger, redact });
   });
   return app;
 }

@@ -15,6 +15,12 @@ export interface ProblemOptions {
   cause?: unknown;
 }
 
+/** As a client reads it. */
+export interface ProblemBody extends Record<string, unknown> {
+  detail?: string;
+  errors?: readonly Fault[];
+}
+
 /** An expected failure that a client sees (RFC 9457). Everything else that is thrown is a bug. */
 export class Problem extends Error {
   override readonly name = 'Problem';
@@ -32,7 +38,7 @@ export class Problem extends Error {
   }
 
   /** The body of the answer. A 500 tells nothing but its code. */
-  toBody(instance: string): Record<string, unknown> {
+  toBody(instance: string): ProblemBody {
     const { errors, extra } = this.#options;
     return {
       type: `/docs/problems#${this.code}`,

@@ -5,6 +5,7 @@ import type { AnyTool, ToolContext, ToolDefinition } from '../agents/define-tool
 import { requestApproval } from '../approvals/request-approval.ts';
 import type { ApprovalKind } from '../approvals/status.ts';
 import type { ApprovalRow } from '../approvals/view.ts';
+import type { Redact } from '../config/redact.ts';
 import type { Database } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import { approvals } from '../db/schema.ts';
@@ -20,6 +21,8 @@ import { toolContext } from './tool-context.ts';
 export interface ToolDeps {
   db: Database;
   lease: LeaseCheck;
+  /** For what tools throw: models and people read it. */
+  redact: Redact;
   logger: Logger;
   notify?: Notify | undefined;
 }
@@ -49,7 +52,7 @@ export async function callTool(
   const tool = plan.agent.tools[call.toolName];
   const next = await proceed(deps, owned, plan, { call, approval, tool });
   if (typeof next !== 'string' && next.status !== 'unknown') {
-    await recordOutcome(owned, call, next);
+    await recordOutcome(owned, call, withoutSecrets(deps, next));
     return 'settled';
   }
   // T2: an attempt died, or lost its lease, while the tool was called. Nobody knows what came of it.
@@ -151,6 +154,10 @@ async function look(
     .orderBy(desc(approvals.createdAt), desc(approvals.id))
     .limit(1);
   return { approval, call: await findCall(db.orm, owned.claimed.id, toolCallId) };
+}
+
+function withoutSecrets({ redact }: ToolDeps, outcome: ToolOutcome): ToolOutcome {
+  return outcome.status === 'completed' ? outcome : { ...outcome, text: redact(outcome.text) };
 }
 
 function failure(code: string, text: string): ToolOutcome {

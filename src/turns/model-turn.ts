@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Next } from '../../workflows/steps.ts';
 import type { AgentDefinition, AgentLimits } from '../agents/define-agent.ts';
 import type { ModelRegistry, ResolvedModel } from '../agents/model-registry.ts';
+import type { Redact } from '../config/redact.ts';
 import type { Database } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import { executionTurns, toolCalls, workflowExecutions } from '../db/schema.ts';
@@ -21,6 +22,8 @@ import type { Usage } from './usage.ts';
 export interface TurnDeps {
   db: Database;
   models: ModelRegistry;
+  /** For what is told of failures: a model's name may have come from anywhere. */
+  redact: Redact;
   logger: Logger;
   notify?: Notify | undefined;
 }
@@ -116,8 +119,9 @@ async function retryOrFail(
   owned: OwnedExecution,
   limits: AgentLimits,
   called: { turn: number; model: string; durationMs: number },
-  { failure, cause }: ModelCallFailed,
+  { failure: told, cause }: ModelCallFailed,
 ): Promise<Next> {
+  const failure = { ...told, detail: deps.redact(told.detail) };
   const mayRetry = (tries: number) => failure.retryable && tries <= limits.modelRetries;
   const tries = await recordFailure(owned, called, failure, (n) =>
     mayRetry(n) ? backOffMs(failure, n) : null,

@@ -4,6 +4,7 @@ import type { ExecutionSteps, Next, Outcome, SegmentRef } from '../../workflows/
 import type { AgentCatalog } from '../agents/load-agents.ts';
 import type { ModelRegistry } from '../agents/model-registry.ts';
 import type { LogWriter } from '../chunks/log-writer.ts';
+import type { Redact } from '../config/redact.ts';
 import type { Database } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import { claimExecution } from '../executions/claim-execution.ts';
@@ -38,6 +39,8 @@ export interface StepDeps {
   threadNews: Pick<ThreadNews, 'changed'>;
   /** Aborts when this process may claim nothing any more. */
   closing: AbortSignal;
+  /** For the errors that executions end with. */
+  redact: Redact;
   logger: Logger;
   metrics: ExecutionMetrics;
 }
@@ -140,7 +143,7 @@ async function finish(deps: StepDeps, ref: SegmentRef, outcome: Outcome): Promis
   const { owned } = held;
   owned.busySteps += 1;
   try {
-    await finishExecution(deps, owned, outcome);
+    await finishExecution(deps, owned, withoutSecrets(deps.redact, outcome));
     countOutcome(deps.metrics, outcome.status);
     logOutcome(deps.logger, ref, outcome);
   } catch (error) {
@@ -196,4 +199,8 @@ function planOf(held: Held) {
 function internalError(): Next {
   const detail = 'An internal error ended the execution';
   return { do: 'finish', outcome: { status: 'failed', code: 'internal', detail } };
+}
+
+function withoutSecrets(redact: Redact, outcome: Outcome): Outcome {
+  return outcome.status === 'failed' ? { ...outcome, detail: redact(outcome.detail) } : outcome;
 }

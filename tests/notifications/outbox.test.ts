@@ -69,7 +69,7 @@ describe('a notification', () => {
     const owned = await askFor(db, agent, [look('c1')], notify);
     await db.orm.execute(sql`
       UPDATE outlast.tool_calls SET status = 'running', attempt = 1 WHERE execution_id = ${owned.claimed.id}`);
-    const deps = { db, lease: HELD, logger: silentLog, notify };
+    const deps = { db, lease: HELD, redact: String, logger: silentLog, notify };
     await callTool(deps, owned, { agent, limits: agent.limits }, 'c1');
     expect((await toldOf(owned)).map(({ body }) => body.data['kind'])).toEqual(['unknown-outcome']);
   });

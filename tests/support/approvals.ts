@@ -85,7 +85,7 @@ export function callAll(
   toolCallIds: readonly string[],
   lease = HELD,
 ): Promise<string[]> {
-  const deps = { db, lease, logger: silentLog };
+  const deps = { db, lease, redact: String, logger: silentLog };
   return Promise.all(toolCallIds.map((id) => callTool(deps, owned, { agent, limits: agent.limits }, id)));
 }
 

@@ -62,7 +62,12 @@ export async function run(
   agent: AgentDefinition,
   lease = HELD,
 ): Promise<void> {
-  await callTool({ db, lease, logger: silentLog }, owned, { agent, limits: agent.limits }, 'c1');
+  await callTool(
+    { db, lease, redact: String, logger: silentLog },
+    owned,
+    { agent, limits: agent.limits },
+    'c1',
+  );
 }
 
 /** Calls a tool of a new execution; gives back the ledger's row and the log. */
