@@ -26,6 +26,7 @@ import { handOverOwned } from './executions/hand-over-owned.ts';
 import { OwnershipLost } from './executions/ownership.ts';
 import { createApp } from './http/app.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
+import { type RequestLimits, requestLimits } from './limits/request-limits.ts';
 import { createMetrics, type Metrics } from './metrics/create-metrics.ts';
 import { createDeliverySteps } from './notifications/delivery-steps.ts';
 import { NotificationSender } from './notifications/notification-sender.ts';
@@ -90,6 +91,8 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
   if (auth.isOpen) logger.warn('auth.open');
   const metrics = createMetrics();
   metrics.observeProcess();
+  const limits = requestLimits({ config, isOpen: auth.isOpen, db, logger, onRefused: metrics.limited });
+  closers.push(() => limits.stop());
   const recentRows = new RecentRows({ onDelivery: metrics.delivered });
   metrics.observeReaders({ readers: () => recentRows.readers, greatestLag: () => recentRows.greatestLag });
   const approvalWatch = new ApprovalWatch({ db, logger });
@@ -112,7 +115,7 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
   const shared = { metrics, db, recentRows, threadNews, agents, models };
   const parts = await startWorker({ ...shared, hints, config, logger, url, closers });
   lookAfter = parts.lookAfter;
-  const http = await serve(config, logger, { ...shared, auth, approvalWatch, watch, ...parts });
+  const http = await serve(config, logger, { ...shared, auth, limits, approvalWatch, watch, ...parts });
   metrics.observeHttp({ openStreams: () => http.openStreams });
   closers.push(() => http.close());
   let stopping: Promise<void> | undefined;
@@ -338,6 +341,7 @@ function startMaintenance({ config, logger, metrics, db, closers }: WorkerInputs
 
 interface HttpParts extends WorkerParts {
   auth: Authenticator;
+  limits: RequestLimits;
   metrics: Metrics;
   db: Database;
   recentRows: RecentRows;
@@ -351,6 +355,7 @@ interface HttpParts extends WorkerParts {
 async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<HttpServer> {
   const {
     auth,
+    limits,
     metrics,
     db,
     recentRows,
@@ -367,6 +372,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
   const app = createApp({
     config,
     auth,
+    limits,
     db,
     recentRows,
     approvalWatch,
@@ -389,7 +395,12 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
       applicationVersion: APPLICATION_VERSION,
     },
   });
-  return startHttp(app, { host: config.HOST, port: config.PORT });
+  return startHttp(app, {
+    host: config.HOST,
+    port: config.PORT,
+    requestTimeoutMs: config.OUTLAST_REQUEST_TIMEOUT_MS,
+    maxConnections: config.OUTLAST_MAX_CONNECTIONS,
+  });
 }
 
 async function probe(db: Database): Promise<Record<'database' | 'migrations', string>> {

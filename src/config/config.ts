@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parseRoleScopes } from '../auth/role-scopes.ts';
+import { parseTrustedProxies } from './trusted-proxies.ts';
 
 const integer = (fallback: number, min: number, max: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
+/** Unset, it follows from whether anybody is asked who they are; 0 = no limit. */
+const limit = z.coerce.number().int().min(0).max(10_000_000).optional();
 const secret = z.string().min(1).optional();
 const url = z.url({ protocol: /^https?$/ }).optional();
 const list = z
@@ -38,6 +41,13 @@ const environment = z.object({
   OUTLAST_DEFAULT_AGENT: z.string().min(1).optional(),
   OUTLAST_ROLE: z.enum(['all', 'api', 'worker']).default('all'),
   OUTLAST_BODY_LIMIT: integer(1_048_576, 1024, 104_857_600),
+  OUTLAST_REQUEST_TIMEOUT_MS: integer(120_000, 100, 3_600_000),
+  OUTLAST_MAX_CONNECTIONS: integer(20_000, 1, 1_000_000),
+  OUTLAST_MAX_STREAMS: limit,
+  OUTLAST_RATE_LIMIT: limit,
+  OUTLAST_RATE_LIMIT_ADDRESS: limit,
+  OUTLAST_RATE_WINDOW_SECONDS: integer(60, 1, 3600),
+  OUTLAST_TRUST_PROXY: z.string().default('').superRefine(checkTrustedProxies),
   OUTLAST_FILE_LIMIT: integer(10_485_760, 1024, 104_857_600),
   OUTLAST_FILES_ALLOW_PRIVATE: flag,
   OUTLAST_ALLOWED_ORIGINS: list.pipe(z.array(z.url({ protocol: /^https?$/ }))),
@@ -146,6 +156,12 @@ function checkRoleScopes(text: string, context: z.RefinementCtx): void {
   } catch (error) {
     context.addIssue({ code: 'custom', message: (error as Error).message });
   }
+}
+
+function checkTrustedProxies(text: string, context: z.RefinementCtx): void {
+  if (parseTrustedProxies(text) !== undefined) return;
+  const message = 'must be how many proxies there are, or their addresses: 10.0.0.0/8, 2001:db8::1, loopback';
+  context.addIssue({ code: 'custom', message });
 }
 
 function isWebhookSecret(text: string): boolean {

@@ -682,3 +682,13 @@ export const accessTokens = outlast.table(
     ),
   ],
 );
+
+/**
+ * How much of its limit somebody has taken: at `free_at` all of it is there again. Unlogged: a crash of Postgres forgets
+ * it, and no commit waits for the disk. `key` is a hash, for what is limited may be an address.
+ */
+export const rateLimits = outlast.table('rate_limits', {
+  key: text('key').primaryKey(),
+  // Without an index: that would cost each update its room in the page, and the table is as small as who is active.
+  freeAt: time('free_at').notNull(),
+});

@@ -1,6 +1,7 @@
 import express, { type Application, type NextFunction, type Request, type Response } from 'express';
 import { secretsOf } from '../config/config.ts';
 import { redactor } from '../config/redact.ts';
+import { parseTrustedProxies } from '../config/trusted-proxies.ts';
 import { Problem } from '../problems/problem.ts';
 import { allRoutes } from './all-routes.ts';
 import { setHeaders } from './answer.ts';
@@ -12,7 +13,7 @@ import { originGuard } from './origin-guard.ts';
 import { openRequestLog } from './request-log.ts';
 import { operationRoutes } from './routes/operations.ts';
 
-/** Set on every answer; pages of the server itself loosen the policy for themselves. */
+/** Set on every answer; pages of the server itself loosen the policy for themselves. HSTS is for who ends TLS. */
 const SECURITY_HEADERS = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
@@ -20,6 +21,7 @@ const SECURITY_HEADERS = {
   'cross-origin-resource-policy': 'same-origin',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'cache-control': 'no-store',
+  vary: 'Origin',
 };
 
 /** The whole HTTP side of the server. */
@@ -29,6 +31,7 @@ export function createApp(deps: HttpDeps): Application {
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing');
   // Read from the URL by the routes themselves.
   app.set('query parser', false);
+  app.set('trust proxy', parseTrustedProxies(deps.config.OUTLAST_TRUST_PROXY));
   app.use(guardRequests(deps));
   // A process that only works tells how it is, and serves nothing else.
   mountRoutes(app, deps.config.OUTLAST_ROLE === 'worker' ? operationRoutes : allRoutes(deps), deps);
@@ -41,13 +44,28 @@ export function createApp(deps: HttpDeps): Application {
   return app;
 }
 
+/** Headers that a request may have; their bytes are limited by the server. */
+const MOST_HEADERS = 100;
+
+/** What HTTP does not allow, or nobody has a use for. */
+function refuseOdd({ rawHeaders, headers, httpVersion }: Request): void {
+  if (rawHeaders.length > 2 * MOST_HEADERS) {
+    throw new Problem('headers-too-large', `The request has more than ${MOST_HEADERS} headers`);
+  }
+  if (headers.host === undefined && httpVersion === '1.1') {
+    throw new Problem('bad-request', 'The Host header is missing');
+  }
+}
+
 /** What comes before any route: the request's id, security headers, and who may ask at all. */
 function guardRequests({ auth, config, logger }: HttpDeps) {
   const guard = originGuard(config.OUTLAST_ALLOWED_ORIGINS, auth.isOpen);
   return (req: Request, res: Response, next: NextFunction) => {
     res.locals.logger = openRequestLog(req, res, logger);
     setHeaders(res, SECURITY_HEADERS);
+    refuseOdd(req);
     const allowedOrigin = guard.check(req.headers);
+    res.locals.allowedOrigin = allowedOrigin;
     if (allowedOrigin !== undefined) setHeaders(res, corsHeaders(allowedOrigin));
     if (allowedOrigin === undefined || !isPreflight(req.method, req.headers)) return next();
     setHeaders(res, PREFLIGHT_HEADERS);

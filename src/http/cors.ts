@@ -18,7 +18,6 @@ export function corsHeaders(origin: string): Record<string, string> {
   return {
     'access-control-allow-origin': origin,
     'access-control-expose-headers': EXPOSED_HEADERS,
-    vary: 'Origin',
   };
 }
 

@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts';
 import type { Database } from '../db/database.ts';
 import type { Dispatch } from '../executions/dispatch.ts';
 import type { DiscardSegments, Segment } from '../executions/hand-over.ts';
+import type { RequestLimits } from '../limits/request-limits.ts';
 import type { Metrics } from '../metrics/create-metrics.ts';
 import type { Notify } from '../notifications/notify.ts';
 import type { SendOutbound } from '../outbound/request.ts';
@@ -18,6 +19,7 @@ import type { ThreadNews } from '../threads/thread-news.ts';
 export interface HttpDeps {
   readonly config: Config;
   readonly auth: Pick<Authenticator, 'isOpen' | 'authenticate' | 'hold'>;
+  readonly limits: Pick<RequestLimits, 'takeRequest' | 'takeFrom' | 'takeStream'>;
   readonly db: Database;
   readonly recentRows: RecentRows;
   readonly approvalWatch: Pick<ApprovalWatch, 'follow'>;

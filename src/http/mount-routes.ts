@@ -2,10 +2,12 @@ import type { Application, Request, Response } from 'express';
 import { admitToken, demand, OPEN_PRINCIPAL, type Principal, scopeOf } from '../auth/principal.ts';
 import { Problem } from '../problems/problem.ts';
 import { type Answer, type StreamAnswer, send, setHeaders } from './answer.ts';
+import { clientAddress } from './client-address.ts';
 import type { HttpDeps } from './deps.ts';
 import { parseInput, readQuery } from './parse-input.ts';
 import { bodyReader, type ReadBody } from './read-body.ts';
-import type { Call, Route } from './route.ts';
+import { type Call, contentTypes, type Route } from './route.ts';
+import { STREAM_TYPES } from './server.ts';
 import { closedSignal, responseSink } from './stream/sink.ts';
 
 /** The parameter of a query by which somebody says who they are. */
@@ -23,6 +25,7 @@ export function mountRoutes(app: Application, routes: readonly Route[], deps: Ht
       const readBody = route.bodyLimit === undefined ? readUsual : bodyReader(route.bodyLimit);
       app[route.method](expressPath(path), async (req, res) => {
         const principal = await admit(route, req, res, deps);
+        holdPlace(route, principal, req, res, deps);
         const call = await parseCall(route, req, res, { readBody, principal }, deps);
         await sendAnswer(req, res, await route.handle(call, deps));
       });
@@ -57,19 +60,46 @@ function refuseMethod(allow: string) {
  * when the grant does.
  */
 async function admit(
-  { scope, tokens }: Pick<Route, 'scope' | 'tokens'>,
+  { scope, tokens, rate }: Pick<Route, 'scope' | 'tokens' | 'rate'>,
   req: Request,
   res: Response,
-  { auth }: Pick<HttpDeps, 'auth'>,
+  { auth, limits }: Pick<HttpDeps, 'auth' | 'limits'>,
 ): Promise<Principal> {
+  const nameless = () => limits.takeFrom(`${clientAddress(req)} ${res.locals.allowedOrigin ?? ''}`);
+  if (rate === 'address') nameless();
   if (scope === 'public') return NOBODY;
-  const principal = await auth.authenticate(req.headers, tokenInUrl(req));
+  const principal = await auth.authenticate(req.headers, tokenInUrl(req)).catch((error: unknown) => {
+    // Whoever shows a good key is let in, whoever else is at this address.
+    if (error instanceof Problem && error.code === 'unauthenticated') nameless();
+    throw error;
+  });
+  if (rate !== 'none') limits.takeRequest(principal);
   admitToken(principal, tokens);
   demand(principal, scope);
   const release = auth.hold(principal, () => res.destroy());
   if (res.closed) release();
   else res.once('close', release);
   return principal;
+}
+
+/** Before anything is done: a request whose stream is refused must have had no effect. */
+function holdPlace(
+  route: Route,
+  principal: Principal,
+  req: Request,
+  res: Response,
+  { limits }: Pick<HttpDeps, 'limits'>,
+): void {
+  if (res.closed || req.method === 'HEAD' || !wantsStream(route, req)) return;
+  res.once('close', limits.takeStream(principal));
+}
+
+/** Some routes answer with a stream only to whom asks for one. */
+function wantsStream(route: Route, req: Request): boolean {
+  const types = contentTypes(route);
+  const streams = types.filter((type) => STREAM_TYPES.has(type));
+  if (streams.length === 0 || !types.includes('application/json')) return streams.length > 0;
+  return req.accepts(['application/json', ...streams]) !== 'application/json';
 }
 
 /** Checks the parts of a request one after another; what is cheap to refuse comes first. */
@@ -86,7 +116,7 @@ async function parseCall(
   if (route.method !== 'get' && deps.isDraining()) {
     throw new Problem('draining', 'The server is shutting down', { headers: { 'retry-after': '1' } });
   }
-  const body = route.body && parseInput(route.body, await readBody(req, res), 'validation-failed');
+  const body = route.body && parseInput(route.body, await readBody(req), 'validation-failed');
   return {
     params,
     query,

@@ -1,7 +1,8 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { PROBLEM_CODES, type ProblemCode } from '../problems/problem-codes.ts';
-import type { Route } from './route.ts';
+import { contentTypes, type Route } from './route.ts';
+import { STREAM_TYPES } from './server.ts';
 
 /** What every failure is answered with. */
 export const problemSchema = z
@@ -55,6 +56,9 @@ export function describeApi(routes: readonly Route[], version: string): object {
 export function problemsOf(route: Route): ProblemCode[] {
   const codes: ProblemCode[] = [...EVERYWHERE, ...route.problems];
   if (route.scope !== 'public') codes.push('unauthenticated', 'forbidden');
+  if (route.rate !== 'none' && (route.scope !== 'public' || route.rate === 'address'))
+    codes.push('rate-limited');
+  if (contentTypes(route).some((type) => STREAM_TYPES.has(type))) codes.push('too-many-streams');
   if (Object.keys(route.params.shape).length > 0) codes.push('not-found');
   if (route.method !== 'get') codes.push('draining');
   if (route.body !== undefined) codes.push(...WITH_BODY);

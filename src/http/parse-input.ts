@@ -2,6 +2,9 @@ import type { z } from 'zod';
 import { type Fault, Problem } from '../problems/problem.ts';
 import type { ProblemCode } from '../problems/problem-codes.ts';
 
+/** Faults that are told; a body may have as many as it has bytes. */
+const MOST_TOLD = 100;
+
 type Issue = z.core.$ZodIssue;
 
 /** Checks a part of a request. @throws Problem with `code` and every fault. */
@@ -9,7 +12,7 @@ export function parseInput<S extends z.ZodType>(schema: S, value: unknown, code:
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const errors = parsed.error.issues.flatMap((issue) => toFaults(issue, [], value));
-  throw new Problem(code, describe(errors), { errors });
+  throw new Problem(code, describe(errors), { errors: errors.slice(0, MOST_TOLD) });
 }
 
 /**

@@ -46,6 +46,11 @@ export interface RouteDefinition<
   scope: Access | 'public';
   /** What a token for one thing has to be for; absent: none is let in. */
   tokens?: OpenToTokens;
+  /**
+   * Whose limit a request counts for. Default: that of who asks; on public routes nobody's. `address`: that of the
+   * client's address, for what is public and yet costs something. `none`: nobody's.
+   */
+  rate?: 'address' | 'none';
   operationId: string;
   summary: string;
   description?: string;
@@ -96,4 +101,9 @@ export function route<
     ...definition,
     handle: definition.handle as Route['handle'],
   };
+}
+
+/** Every type that its answers may have. */
+export function contentTypes({ answers }: Pick<Route, 'answers'>): string[] {
+  return Object.values(answers).flatMap(({ content = {} }) => Object.keys(content));
 }

@@ -3,6 +3,7 @@ import type { HintMetrics } from '../chunks/log-hints.ts';
 import type { ListenerMetrics } from '../chunks/log-listener.ts';
 import type { LogMetrics } from '../chunks/log-writer.ts';
 import type { ExecutionMetrics } from '../executions/execution-metrics.ts';
+import type { Limited } from '../limits/limited.ts';
 import type { DeliveryMetrics } from '../notifications/delivery-steps.ts';
 import type { Tally } from '../retention/tally.ts';
 import type { LeaseCheck } from '../tools/lease-check.ts';
@@ -35,6 +36,8 @@ export interface Metrics {
   readonly maintained: (done: Partial<Tally>) => void;
   /** A reader takes what was committed so many seconds ago. */
   readonly delivered: (seconds: number) => void;
+  /** A request was refused. */
+  readonly limited: (limit: Limited) => void;
   observeLogWriter(writer: { readonly waitingBytes: number }): void;
   observeReaders(read: { readers: () => number; greatestLag: () => number }): void;
   observeWorker(worker: Worker): void;
@@ -58,6 +61,7 @@ export function createMetrics(): Metrics {
     executions: executionMetrics(make),
     deliveries: deliveryMetrics(make),
     maintained: countMaintenance(make),
+    limited: countLimited(make),
     delivered: (seconds) => delivery.observe(seconds),
     observeLogWriter: (writer) => make.gauge('outlast_log_waiting_bytes', () => writer.waitingBytes),
     observeReaders: ({ readers, greatestLag }) => {
@@ -130,6 +134,11 @@ function executionMetrics({ counter }: Instruments): ExecutionMetrics {
 function deliveryMetrics({ counter }: Instruments): DeliveryMetrics {
   const deliveries = counter('outlast_notification_deliveries_total');
   return { delivery: (outcome) => deliveries.inc({ outcome }) };
+}
+
+function countLimited({ counter }: Instruments): Metrics['limited'] {
+  const limited = counter('outlast_http_limited_total');
+  return (limit) => limited.inc({ limit });
 }
 
 function countMaintenance({ counter }: Instruments): Metrics['maintained'] {

@@ -1,5 +1,6 @@
 import { END_REASONS } from '../executions/hand-over.ts';
 import { EXECUTION_STATUSES, isFinalStatus } from '../executions/status.ts';
+import { LIMITED } from '../limits/limited.ts';
 
 interface MetricDefinition {
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -143,6 +144,11 @@ export const METRICS = {
   outlast_http_open_streams: {
     type: 'gauge',
     help: 'Answers that are open streams',
+  },
+  outlast_http_limited_total: {
+    type: 'counter',
+    help: 'Requests that this process refused because of a limit',
+    label: { name: 'limit', values: LIMITED },
   },
 } as const satisfies Record<`outlast_${string}`, MetricDefinition>;
 

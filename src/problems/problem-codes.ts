@@ -4,6 +4,7 @@
  */
 export const PROBLEM_CODES = {
   'malformed-json': { status: 400, title: 'The body is not JSON' },
+  'bad-request': { status: 400, title: 'This is not HTTP' },
   'bad-query': { status: 400, title: 'A query parameter is not valid' },
   'bad-header': { status: 400, title: 'A header is not valid' },
   'bad-cursor': { status: 400, title: 'The cursor is not valid' },
@@ -15,6 +16,7 @@ export const PROBLEM_CODES = {
   'not-found': { status: 404, title: 'There is no such thing' },
   'agent-not-found': { status: 404, title: 'There is no such agent' },
   'method-not-allowed': { status: 405, title: 'The method is not allowed here' },
+  'request-timeout': { status: 408, title: 'The request did not come in time' },
   'already-decided': { status: 409, title: 'The approval is decided' },
   'approval-expired': { status: 409, title: 'The time to decide is over' },
   'execution-finished': { status: 409, title: 'The execution is finished' },
@@ -38,6 +40,9 @@ export const PROBLEM_CODES = {
   'file-unavailable': { status: 422, title: 'A file of the message cannot be had' },
   'thread-id-required': { status: 422, title: 'The chat has to be named' },
   'validation-failed': { status: 422, title: 'The body is not valid' },
+  'rate-limited': { status: 429, title: 'Too many requests' },
+  'too-many-streams': { status: 429, title: 'Too many streams are open' },
+  'headers-too-large': { status: 431, title: 'The headers are too large' },
   internal: { status: 500, title: 'Something went wrong in the server' },
   draining: { status: 503, title: 'The server is shutting down' },
   unavailable: { status: 503, title: 'The server cannot answer right now' },

@@ -153,11 +153,11 @@ const TABLE: Row[] = [
     'unsupported-media-type',
   ],
   [
-    'a broken gzip body',
+    'a compressed body',
     '/executions',
     post('not gzip', { 'content-encoding': 'gzip' }),
-    400,
-    'malformed-json',
+    415,
+    'unsupported-media-type',
   ],
   [
     'a key that is too long',

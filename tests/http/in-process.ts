@@ -10,7 +10,8 @@ import { serializeError } from '../../src/config/serialize-error.ts';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
-import { type HttpServer, startHttp } from '../../src/http/server.ts';
+import { type HttpServer, type HttpServerOptions, startHttp } from '../../src/http/server.ts';
+import { requestLimits } from '../../src/limits/request-limits.ts';
 import { createMetrics } from '../../src/metrics/create-metrics.ts';
 import { createOutbound } from '../../src/outbound/request.ts';
 import { ThreadNews } from '../../src/threads/thread-news.ts';
@@ -26,7 +27,10 @@ export interface TestHttp {
   dispose(): Promise<void>;
 }
 
-export async function serveAlone(overrides: Partial<HttpDeps> = {}): Promise<TestHttp> {
+export async function serveAlone(
+  overrides: Partial<HttpDeps> = {},
+  limits: Partial<HttpServerOptions> = {},
+): Promise<TestHttp> {
   const database = await createTestDatabase();
   const logged: string[] = [];
   const logger = pino(
@@ -44,6 +48,7 @@ export async function serveAlone(overrides: Partial<HttpDeps> = {}): Promise<Tes
   const app = createApp({
     config: parseConfig({}),
     auth: openAuthenticator(),
+    limits: requestLimits({ config: parseConfig({}), isOpen: true, db, logger }),
     db,
     recentRows,
     approvalWatch,
@@ -63,7 +68,13 @@ export async function serveAlone(overrides: Partial<HttpDeps> = {}): Promise<Tes
     version: { version: '1', node: '1', applicationVersion: '1' },
     ...overrides,
   });
-  const http = await startHttp(app, { host: '127.0.0.1', port: 0 });
+  const http = await startHttp(app, {
+    host: '127.0.0.1',
+    port: 0,
+    requestTimeoutMs: 10_000,
+    maxConnections: 1000,
+    ...limits,
+  });
   const dispose = async () => {
     await http.close();
     await approvalWatch.stop();

@@ -3,7 +3,7 @@ import { allRoutes } from '../../src/http/all-routes.ts';
 import { startRefunds } from '../support/operator.ts';
 import { startServer, type TestServer } from '../support/server.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { ask, run } from './client.ts';
+import { type Answer, ask, type RequestOptions, run } from './client.ts';
 import { countRows } from './row-counts.ts';
 
 const ROUTES = allRoutes({ version: { version: '0', node: '0', applicationVersion: '0' } });
@@ -154,11 +154,49 @@ describe('every route', () => {
     expect((await withId('x'.repeat(129))).headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  test('no answer tells what the server is made of, and none is taken for something else', async () => {
-    const { headers } = await ask(server.url, '/version');
-    expect(headers['x-powered-by']).toBeUndefined();
-    expect(headers['etag']).toBeUndefined();
-    expect(headers['x-content-type-options']).toBe('nosniff');
+  /** One answer of each kind, to whom the origin allows, to whom it does not, and to no page at all. */
+  const kinds: [string, string, RequestOptions, number][] = [
+    ...GETS.map((path): [string, string, RequestOptions, number] => [
+      'GET',
+      path,
+      { headersOnly: true },
+      200,
+    ]),
+    ['HEAD', '/executions', { method: 'HEAD' }, 200],
+    ['OPTIONS', '/executions', { method: 'OPTIONS' }, 204],
+    ['POST', '/executions', { body: 'x', method: 'POST', headers: { 'content-type': 'text/plain' } }, 415],
+    [
+      'POST',
+      '/executions',
+      { body: '{', method: 'POST', headers: { 'content-type': 'application/json' } },
+      400,
+    ],
+    ['POST', '/executions', { body: {} }, 422],
+    ['DELETE', '/executions', { method: 'DELETE' }, 405],
+    ['GET', '/executions/%ff', {}, 404],
+    ['GET', '/no/such/path', {}, 404],
+    ['GET', '/executions?x=1', {}, 400],
+  ];
+
+  test.each(kinds)(
+    '%s %s is answered with the same headers for safety, %#',
+    async (_, path, options, status) => {
+      for (const origin of [undefined, ALLOWED]) {
+        const headers = { ...options.headers, ...(origin === undefined ? {} : { origin }) };
+        const answer = await ask(server.url, concrete(path), { ...options, headers });
+        expect(answer.status).toBe(status);
+        expectSafe(answer, origin);
+      }
+    },
+  );
+
+  test('a preflight and a stranger are answered with them, too', async () => {
+    const preflight = { 'access-control-request-method': 'POST' };
+    const options = { method: 'OPTIONS', headers: { origin: ALLOWED, ...preflight } };
+    expectSafe(await ask(server.url, '/executions', options), ALLOWED);
+    const stranger = await ask(server.url, '/version', { headers: { origin: 'https://evil.example' } });
+    expect(stranger.status).toBe(403);
+    expectSafe(stranger, undefined);
   });
 
   test('the page of the API loads nothing from elsewhere', async () => {
@@ -172,3 +210,25 @@ describe('every route', () => {
     expect(String(page.headers['content-security-policy'])).not.toMatch(/https?:|\*|unsafe-eval/);
   });
 });
+
+const EXPOSED =
+  'location, retry-after, idempotency-replayed, x-request-id, x-execution-id, x-execution-status, x-stream-tail, ' +
+  'x-workflow-run-id, x-workflow-stream-tail-index';
+
+function expectSafe({ headers }: Answer, allowedOrigin: string | undefined): void {
+  expect(headers).toMatchObject({
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-resource-policy': 'same-origin',
+    'content-security-policy': expect.stringContaining("default-src 'none'"),
+    'cache-control': expect.stringMatching(/no-store|no-cache|max-age/),
+    vary: 'Origin',
+    'x-request-id': expect.any(String),
+  });
+  for (const name of ['x-powered-by', 'etag', 'server', 'access-control-allow-credentials']) {
+    expect(headers[name]).toBeUndefined();
+  }
+  expect(headers['access-control-allow-origin']).toBe(allowedOrigin);
+  expect(headers['access-control-expose-headers']).toBe(allowedOrigin === undefined ? undefined : EXPOSED);
+}

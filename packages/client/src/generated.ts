@@ -798,6 +798,7 @@ export interface Problem {
   instance: string;
   code:
     | 'malformed-json'
+    | 'bad-request'
     | 'bad-query'
     | 'bad-header'
     | 'bad-cursor'
@@ -809,6 +810,7 @@ export interface Problem {
     | 'not-found'
     | 'agent-not-found'
     | 'method-not-allowed'
+    | 'request-timeout'
     | 'already-decided'
     | 'approval-expired'
     | 'execution-finished'
@@ -832,6 +834,9 @@ export interface Problem {
     | 'file-unavailable'
     | 'thread-id-required'
     | 'validation-failed'
+    | 'rate-limited'
+    | 'too-many-streams'
+    | 'headers-too-large'
     | 'internal'
     | 'draining'
     | 'unavailable';

@@ -72,6 +72,7 @@ const metrics = route({
   method: 'get',
   path: '/metrics',
   scope: 'metrics:read',
+  rate: 'none',
   operationId: 'getMetrics',
   summary: 'What does it count?',
   description: 'In the text format of Prometheus. No message content and no ids.',
