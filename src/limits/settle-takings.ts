@@ -1,6 +1,9 @@
 import { type Database, runQuery } from '../db/database.ts';
 
-/** In the order of the keys, so that two processes do not wait for each other. 0.2 ms for a key, 4 ms for 1000. */
+/**
+ * In the order of the keys, so that two processes do not wait for each other. p50 0.12 ms for a key, 9 ms for 1000, on
+ * two busy cores; 2.3 ms for a key in a table that is logged.
+ */
 const SETTLE = `
 INSERT INTO outlast.rate_limits AS r (key, free_at)
 SELECT key, statement_timestamp() + ms * interval '1 millisecond'
