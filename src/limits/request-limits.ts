@@ -73,6 +73,8 @@ function limiterOf(
   return new RateLimiter({ db, kind, limit, windowMs: config.OUTLAST_RATE_WINDOW_SECONDS * 1000, logger });
 }
 
-function nameOf({ kind, tenantId, id }: Principal): string {
-  return JSON.stringify([kind, tenantId, id]);
+/** What users give away counts for them, or they could have any number of limits. A backend's tokens are its users'. */
+function nameOf({ kind, tenantId, id, grant }: Principal): string {
+  const isOfUser = grant !== undefined && !grant.madeBy.startsWith('key:');
+  return JSON.stringify(isOfUser ? ['user', tenantId, grant.madeBy] : [kind, tenantId, id]);
 }

@@ -80,6 +80,16 @@ describe('two processes', () => {
     expect((await get(urls[0], asUser({ sub: 'zoe', org: 'globex' }))).status).toBe(200);
   });
 
+  test('count what a user gives away for the user', async () => {
+    const user = asUser({ sub: 'tom' });
+    await ask(urls[0], '/threads', { headers: user, body: { id: 'toms' } });
+    const made = await ask(urls[0], '/threads/toms/tokens', { headers: user, body: { scope: 'read' } });
+    const token = { authorization: `Bearer ${String(made.json()['token'])}` };
+    expect((await get(urls[0], token, '/threads/toms')).status).toBe(200);
+    expect(count(await statuses(urls[0], user, LIMIT + 10), 429)).toBeGreaterThan(0);
+    expect((await get(urls[0], token, '/threads/toms')).status).toBe(429);
+  });
+
   test('count what is refused for nothing: who goes on asking gets what the rate allows', async () => {
     const { headers } = await world.makeKey();
     await statuses(urls[0], headers, LIMIT + 50);
