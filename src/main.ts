@@ -16,7 +16,8 @@ import type { LogRow } from './chunks/row.ts';
 import { type Config, secretsOf } from './config/config.ts';
 import { packageVersion } from './config/package.ts';
 import { redactor } from './config/redact.ts';
-import { type Database, openDatabase } from './db/database.ts';
+import { APP_ROLE } from './db/app-role.ts';
+import { type Database, ofTenant, openDatabase } from './db/database.ts';
 import { isAtHead, migrate } from './db/migrate.ts';
 import { APPLICATION_VERSION, createEngine, type Engine } from './dbos/engine.ts';
 import { migrateDbos } from './dbos/migrate-dbos.ts';
@@ -55,6 +56,9 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+/** The log writer and the watch have one each most of the time; the rest is for short looks and claims. */
+const SYSTEM_POOL_SIZE = 6;
+
 /** Everything that has to be ended, in the order in which it was begun. */
 type Closers = (() => Promise<void>)[];
 
@@ -84,8 +88,7 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
   });
   const { url, notices } = await findDatabase(config, logger, closers);
   await migrate(url, [migrateDbos]);
-  const db = openPool(config, logger, url, config.DATABASE_POOL_SIZE);
-  closers.push(() => db.close());
+  const { db, databaseOf } = openPools(config, logger, url, closers);
   const auth = chooseAuthenticator(config, db.orm, logger);
   closers.push(async () => auth.stop());
   if (auth.isOpen) logger.warn('auth.open');
@@ -112,7 +115,7 @@ async function assemble(config: Config, logger: Logger, closers: Closers): Promi
   });
   watch.start();
   closers.push(() => watch.stop());
-  const shared = { metrics, db, recentRows, threadNews, agents, models };
+  const shared = { metrics, db, databaseOf, recentRows, threadNews, agents, models };
   const parts = await startWorker({ ...shared, hints, config, logger, url, closers });
   lookAfter = parts.lookAfter;
   const http = await serve(config, logger, { ...shared, auth, limits, approvalWatch, watch, ...parts });
@@ -152,6 +155,7 @@ interface WorkerInputs {
   logger: Logger;
   metrics: Metrics;
   db: Database;
+  databaseOf: (tenantId: string) => Database;
   recentRows: RecentRows;
   hints: LogHints;
   threadNews: ThreadNews;
@@ -162,7 +166,8 @@ interface WorkerInputs {
 }
 
 async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
-  const { config, logger, metrics, db, recentRows, hints, threadNews, agents, models, closers } = inputs;
+  const { config, logger, metrics, db, databaseOf, recentRows, hints, threadNews, agents, models, closers } =
+    inputs;
   const place = await ownPlace();
   const workerId = uuidv7();
   const slots = new Slots(config.WORKER_CONCURRENCY);
@@ -191,7 +196,7 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
   const { dispatch, segments } = engine;
   const executions = new OwnedExecutions((owned) =>
     handOverOwned(
-      { db, dispatch, discard: segments.discard, threadNews, logger, metrics: metrics.executions },
+      { dispatch, discard: segments.discard, threadNews, logger, metrics: metrics.executions },
       owned,
     ),
   );
@@ -200,6 +205,7 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
     engine,
     createExecutionSteps({
       db,
+      databaseOf,
       logWriter,
       agents,
       models,
@@ -344,6 +350,7 @@ interface HttpParts extends WorkerParts {
   limits: RequestLimits;
   metrics: Metrics;
   db: Database;
+  databaseOf: (tenantId: string) => Database;
   recentRows: RecentRows;
   approvalWatch: ApprovalWatch;
   threadNews: ThreadNews;
@@ -358,6 +365,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     limits,
     metrics,
     db,
+    databaseOf,
     recentRows,
     approvalWatch,
     threadNews,
@@ -374,6 +382,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     auth,
     limits,
     db,
+    databaseOf,
     recentRows,
     approvalWatch,
     threadNews,
@@ -429,10 +438,24 @@ async function closeAll(closers: Closers, logger: Logger): Promise<void> {
   }
 }
 
-function openPool(config: Config, logger: Logger, url: string, poolSize: number): Database {
+/**
+ * What belongs to a tenant is worked on as the application's role. What comes before the tenant is known, and what
+ * serves all at once (log writer, watches, sweeper, healers, maintenance, notifications), sees everything through a
+ * few connections of its own.
+ */
+function openPools(config: Config, logger: Logger, url: string, closers: Closers) {
+  const db = openPool(config, logger, url, SYSTEM_POOL_SIZE);
+  closers.push(() => db.close());
+  const app = openPool(config, logger, url, config.DATABASE_POOL_SIZE, APP_ROLE);
+  closers.push(() => app.close());
+  return { db, databaseOf: (tenantId: string) => ofTenant(app, tenantId) };
+}
+
+function openPool(config: Config, logger: Logger, url: string, poolSize: number, role?: string): Database {
   return openDatabase({
     url,
     poolSize,
+    ...(role === undefined ? {} : { role }),
     idleTransactionMs: idleTransactionMs(config),
     onError: (error) => logger.warn({ err: error }, 'database.connection-lost'),
   });

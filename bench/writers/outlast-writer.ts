@@ -26,6 +26,7 @@ export function openOutlastWriter({ databaseUrl, executions, lastSeq }: WriterTa
   };
   const logs = executions.map(({ id, no }) =>
     writer.open({
+      db,
       owner: { executionId: id, executionNo: no, tenantId: OPEN_SCOPE.tenantId, attempt: 1 },
       lastSeq,
       signal: end.signal,

@@ -1,4 +1,4 @@
-import { and, eq, isNull, or, type SQL, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, isNull, or, type SQL, sql } from 'drizzle-orm';
 import { approvals } from '../db/schema.ts';
 import { isGiven, isOf, type Scope, within } from '../db/scope.ts';
 
@@ -39,6 +39,7 @@ function naming(scope: Scope): SQL {
   );
   return and(
     eq(approvals.tenantId, scope.tenantId),
+    isNotNull(approvals.approvers),
     sql`${approvals.approvers} && ARRAY[${names}]::text[]`,
     isOf(approvals, scope.only),
   ) as SQL;

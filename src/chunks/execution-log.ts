@@ -57,6 +57,7 @@ export class ExecutionLog {
   readonly owner: LogOwner;
   readonly signal: AbortSignal;
   readonly #writer: LogWriterPort;
+  readonly #db: Database;
   readonly #onLost: (error: Error) => void;
   #lastSeq: number;
   #waiting: WeighedEntry[] = [];
@@ -75,9 +76,16 @@ export class ExecutionLog {
 
   constructor(
     writer: LogWriterPort,
-    options: { owner: LogOwner; lastSeq: number; signal: AbortSignal; onLost: (error: Error) => void },
+    options: {
+      db: Database;
+      owner: LogOwner;
+      lastSeq: number;
+      signal: AbortSignal;
+      onLost: (error: Error) => void;
+    },
   ) {
     this.#writer = writer;
+    this.#db = options.db;
     this.owner = options.owner;
     this.signal = options.signal;
     this.#lastSeq = options.lastSeq;
@@ -213,7 +221,7 @@ export class ExecutionLog {
   async #commit<T>(step: TransactionalStep<T>): Promise<T> {
     let tried: Tried<T> | undefined;
     const done = await untilReachable(this.signal, () =>
-      transaction(this.#writer.db, async (tx) => {
+      transaction(this.#db, async (tx) => {
         await step.lockFirst?.(tx);
         const held = await this.#hold(tx);
         // A try whose COMMIT was not heard of held the same row, so it has come to its end by now.

@@ -54,8 +54,12 @@ export class LogWriter implements LogWriterPort {
     this.#options = options;
   }
 
-  /** Opens the log of an execution that this process has claimed. `signal` ends it, and so does a newer owner. */
+  /**
+   * Opens the log of an execution that this process has claimed, for whose transactions there is `db`. `signal` ends
+   * it, and so does a newer owner.
+   */
   open(options: {
+    db: Database;
     owner: LogOwner;
     lastSeq: number;
     signal: AbortSignal;

@@ -6,6 +6,7 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
 import { packageFolder } from '../config/package.ts';
+import { ensureAppRole, grantToApp } from './app-role.ts';
 import type { Database } from './database.ts';
 
 /** `outlast` in ASCII: the advisory lock that one migrating process holds. */
@@ -14,11 +15,12 @@ const MIGRATIONS = fileURLToPath(new URL('drizzle', packageFolder));
 const RETRY_MS = 100;
 const GIVE_UP_MS = 120_000;
 
-/** Brings a schema that is not ours, such as DBOS's, to its newest version. */
+/** Brings a schema that is not ours, such as DBOS's, to its newest version; the application's role is there by then. */
 export type ForeignMigration = (databaseUrl: string) => Promise<void>;
 
 /**
- * Brings the database to the newest schema, ours and the foreign ones; safe when many processes boot at once.
+ * Brings the database to the newest schema, ours and the foreign ones, with the role of the application and what it
+ * may do; safe when many processes boot at once.
  * The lock is tried, never waited for: a session that waits holds a snapshot, for which DBOS's
  * CREATE INDEX CONCURRENTLY would wait in turn, for ever.
  * @throws Error when another process still holds the lock after two minutes.
@@ -30,12 +32,14 @@ export async function migrate(databaseUrl: string, foreign: ForeignMigration[]):
   try {
     await refuseTransactionPooler(client);
     await takeLock(client);
+    await ensureAppRole(client);
     for (const migration of foreign) await migration(databaseUrl);
     await applyMigrations(drizzle(client), {
       migrationsFolder: MIGRATIONS,
       migrationsSchema: 'outlast',
       migrationsTable: 'migrations',
     });
+    await grantToApp(client);
   } finally {
     await client.end();
   }

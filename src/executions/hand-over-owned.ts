@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type Database, transaction } from '../db/database.ts';
+import { transaction } from '../db/database.ts';
 import { untilReachable } from '../db/retry.ts';
 import type { ThreadNews } from '../threads/thread-news.ts';
 import type { Dispatch } from './dispatch.ts';
@@ -12,7 +12,6 @@ import { OwnershipLost } from './ownership.ts';
 const PATIENCE_MS = 5000;
 
 interface HandOverDeps {
-  db: Database;
   dispatch: Dispatch;
   discard: DiscardSegments;
   logger: Logger;
@@ -22,13 +21,13 @@ interface HandOverDeps {
 
 /** Gives an execution of this process to whoever takes its next segment, because the process is about to end. */
 export async function handOverOwned(deps: HandOverDeps, owned: OwnedExecution): Promise<void> {
-  const { db, dispatch, discard, logger, metrics, threadNews } = deps;
+  const { dispatch, discard, logger, metrics, threadNews } = deps;
   const { id, attempt, segment } = owned.claimed;
   const from = { executionId: id, status: 'running' as const, attempt, segment };
   try {
     const signal = AbortSignal.any([owned.signal, AbortSignal.timeout(PATIENCE_MS)]);
     const handed = await untilReachable(signal, () =>
-      transaction(db, (tx) => handOver(tx, dispatch, discard, [from], 'drained')),
+      transaction(owned.db, (tx) => handOver(tx, dispatch, discard, [from], 'drained')),
     );
     if (handed.length > 0) {
       threadNews?.changed(owned.claimed.threadNo);

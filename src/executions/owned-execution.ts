@@ -1,5 +1,6 @@
 import type { ExecutionLog } from '../chunks/execution-log.ts';
 import type { LogWriter } from '../chunks/log-writer.ts';
+import type { Database } from '../db/database.ts';
 import type { ClaimedExecution } from './claim-execution.ts';
 import { OwnershipLost } from './ownership.ts';
 
@@ -9,6 +10,8 @@ import { OwnershipLost } from './ownership.ts';
  */
 export class OwnedExecution {
   readonly claimed: ClaimedExecution;
+  /** Its tenant's: all that is read and written for it, but by the writer that all logs share. */
+  readonly db: Database;
   readonly log: ExecutionLog;
   /** The last turn whose `start-step` is in the log, or on its way there. */
   loggedTurn: number;
@@ -17,10 +20,12 @@ export class OwnedExecution {
   readonly #controller = new AbortController();
   readonly #claimedAt = performance.now();
 
-  constructor(claimed: ClaimedExecution, logWriter: LogWriter) {
+  constructor(claimed: ClaimedExecution, logWriter: LogWriter, db: Database) {
     this.claimed = claimed;
+    this.db = db;
     this.loggedTurn = claimed.lastTurn;
     this.log = logWriter.open({
+      db,
       owner: {
         executionId: claimed.id,
         executionNo: claimed.no,

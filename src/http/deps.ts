@@ -20,7 +20,10 @@ export interface HttpDeps {
   readonly config: Config;
   readonly auth: Pick<Authenticator, 'isOpen' | 'authenticate' | 'hold'>;
   readonly limits: Pick<RequestLimits, 'takeRequest' | 'takeFrom' | 'takeStream'>;
+  /** To a handler that of the caller's tenant; on public routes, where there is no caller, that of all. */
   readonly db: Database;
+  /** The database as a tenant's: nothing of others can be seen or written in it. */
+  databaseOf(tenantId: string): Database;
   readonly recentRows: RecentRows;
   readonly approvalWatch: Pick<ApprovalWatch, 'follow'>;
   readonly threadNews: ThreadNews;

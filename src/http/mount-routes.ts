@@ -27,11 +27,16 @@ export function mountRoutes(app: Application, routes: readonly Route[], deps: Ht
         const principal = await admit(route, req, res, deps);
         holdPlace(route, principal, req, res, deps);
         const call = await parseCall(route, req, res, { readBody, principal }, deps);
-        await sendAnswer(req, res, await route.handle(call, deps));
+        await sendAnswer(req, res, await route.handle(call, depsOf(route, principal, deps)));
       });
     }
     app.all(expressPath(path), refuseMethod(allow));
   }
+}
+
+/** A handler works on the database of the caller's tenant, whatever its queries ask for. */
+function depsOf({ scope }: Pick<Route, 'scope'>, { tenantId }: Principal, deps: HttpDeps): HttpDeps {
+  return scope === 'public' ? deps : { ...deps, db: deps.databaseOf(tenantId) };
 }
 
 /** The value of `Allow` for each path. */

@@ -1,4 +1,4 @@
-import type { Database } from '../db/database.ts';
+import { type Database, runQuery } from '../db/database.ts';
 import { lookAtThread, type SeenExecution, type ThreadCursor } from './look-at-thread.ts';
 
 /** Where a reader of a thread begins. */
@@ -32,15 +32,16 @@ function isThere({ lastSeq, expired }: SeenExecution, seq: number): boolean {
 
 /** By one statement: what begins between two would be taken for told. Zeros for a thread without executions. */
 async function beginNow(db: Database, threadNo: number): Promise<ThreadStart> {
-  const { rows } = await db.pool.query<{ ordinal: number; seq: number; isFinal: boolean }>(
-    `SELECT ordinal, coalesce(last_seq, 0) AS seq, finished_at IS NOT NULL AS "isFinal"
-     FROM outlast.workflow_executions
-     WHERE thread_no = $1 AND ordinal = coalesce(
-       (SELECT min(ordinal) FROM outlast.workflow_executions WHERE thread_no = $1 AND finished_at IS NULL),
-       (SELECT max(ordinal) FROM outlast.workflow_executions WHERE thread_no = $1))`,
-    [threadNo],
-  );
-  const [found] = rows;
+  const [found] = await runQuery<{ ordinal: number; seq: number; isFinal: boolean }>(db, {
+    name: 'thread-begin-now',
+    text: `
+SELECT ordinal, coalesce(last_seq, 0) AS seq, finished_at IS NOT NULL AS "isFinal"
+FROM outlast.workflow_executions
+WHERE thread_no = $1 AND ordinal = coalesce(
+  (SELECT min(ordinal) FROM outlast.workflow_executions WHERE thread_no = $1 AND finished_at IS NULL),
+  (SELECT max(ordinal) FROM outlast.workflow_executions WHERE thread_no = $1))`,
+    values: [threadNo],
+  });
   if (found === undefined) return { ordinal: 0, seq: 0, messagesAfter: 0 };
   const { ordinal, seq, isFinal } = found;
   return isFinal ? { ordinal, seq, messagesAfter: ordinal } : { ordinal, seq: 0, messagesAfter: ordinal - 1 };

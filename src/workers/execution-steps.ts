@@ -26,7 +26,10 @@ import type { Held, OwnedExecutions } from './owned-executions.ts';
 import type { Slots } from './slots.ts';
 
 export interface StepDeps {
+  /** Of all tenants: whose an execution is is known once it is claimed. */
   db: Database;
+  /** What an execution of this tenant works on. */
+  databaseOf: (tenantId: string) => Database;
   logWriter: LogWriter;
   agents: AgentCatalog;
   models: ModelRegistry;
@@ -55,19 +58,20 @@ export function createExecutionSteps(deps: StepDeps): ExecutionSteps {
   return {
     claim: (ref) => claim(deps, ref),
     prepare: (ref) =>
-      guarded(deps, ref, async (held) => {
-        const { plan, next } = await prepareExecution(deps, held.owned);
+      guarded(deps, ref, async (held, own) => {
+        const { plan, next } = await prepareExecution(own, held.owned);
         held.plan = plan;
         return next;
       }),
-    modelTurn: (ref, turn) => guarded(deps, ref, (held) => modelTurn(deps, held.owned, planOf(held), turn)),
+    modelTurn: (ref, turn) =>
+      guarded(deps, ref, (held, own) => modelTurn(own, held.owned, planOf(held), turn)),
     backOff: async (ref, delayMs) => {
       const signal = deps.executions.get(ref.executionId, ref.segment)?.owned.signal;
       if (signal !== undefined) await pause(delayMs, signal);
     },
     callTool: (ref, toolCallId) =>
-      guarded(deps, ref, async (held) => {
-        const state = await callTool(deps, held.owned, planOf(held), toolCallId);
+      guarded(deps, ref, async (held, own) => {
+        const state = await callTool(own, held.owned, planOf(held), toolCallId);
         if (state === 'settled') return { do: 'go-on' };
         deps.threadNews.changed(held.owned.claimed.threadNo);
         return { do: 'wait' };
@@ -90,7 +94,8 @@ async function claim(deps: StepDeps, ref: SegmentRef): Promise<{ do: 'prepare' }
           claimExecution(deps.db, deps.workerId, ref.executionId, ref.segment),
         );
     if (claimed !== undefined) {
-      deps.executions.add(new OwnedExecution(claimed, deps.logWriter));
+      const db = deps.databaseOf(claimed.tenantId);
+      deps.executions.add(new OwnedExecution(claimed, deps.logWriter, db));
       deps.threadNews.changed(claimed.threadNo);
       deps.logger.debug({ ...ref, attempt: claimed.attempt }, 'execution.claimed');
       return { do: 'prepare' };
@@ -102,20 +107,27 @@ async function claim(deps: StepDeps, ref: SegmentRef): Promise<{ do: 'prepare' }
   return STOP;
 }
 
+/** A step's own: with the database of the execution's tenant. */
+type OwnDeps = Omit<StepDeps, 'databaseOf'>;
+
+function ownDeps({ databaseOf: _, ...deps }: StepDeps, { db }: OwnedExecution): OwnDeps {
+  return { ...deps, db };
+}
+
 /** Runs a step of an execution that this process holds; turns its loss into `stop` and a fault of ours into an end. */
 async function guarded<T>(
   deps: StepDeps,
   ref: SegmentRef,
-  work: (held: Held) => Promise<T>,
+  work: (held: Held, own: OwnDeps) => Promise<T>,
 ): Promise<T | Next> {
   const held = deps.executions.get(ref.executionId, ref.segment);
   if (held === undefined || (await deps.executions.leaveIfDraining(held.owned))) return STOP;
   held.owned.busySteps += 1;
   try {
     held.owned.signal.throwIfAborted();
-    return await work(held);
+    return await work(held, ownDeps(deps, held.owned));
   } catch (error) {
-    if (isLoss(error, held.owned) || (await isSuperseded(deps.db, held.owned))) return STOP;
+    if (isLoss(error, held.owned) || (await isSuperseded(held.owned))) return STOP;
     deps.logger.error({ ...ref, attempt: held.owned.claimed.attempt, err: error }, 'execution.step-failed');
     return internalError();
   } finally {
@@ -141,15 +153,16 @@ async function finish(deps: StepDeps, ref: SegmentRef, outcome: Outcome): Promis
   const held = deps.executions.get(ref.executionId, ref.segment);
   if (held === undefined) return;
   const { owned } = held;
+  const own = ownDeps(deps, owned);
   owned.busySteps += 1;
   try {
-    await finishExecution(deps, owned, withoutSecrets(deps.redact, outcome));
+    await finishExecution(own, owned, withoutSecrets(deps.redact, outcome));
     countOutcome(deps.metrics, outcome.status);
     logOutcome(deps.logger, ref, outcome);
   } catch (error) {
-    if (isLoss(error, owned) || (await isSuperseded(deps.db, owned))) return;
+    if (isLoss(error, owned) || (await isSuperseded(owned))) return;
     deps.logger.error({ ...ref, attempt: owned.claimed.attempt, err: error }, 'execution.finish-failed');
-    await failPlainly(deps, owned, deps.closing).then(
+    await failPlainly(own, owned, deps.closing).then(
       () => countOutcome(deps.metrics, 'failed'),
       (failure: unknown) => {
         // Its own commit, unheard of, makes it lose the execution too.
@@ -181,7 +194,7 @@ function isLoss(error: unknown, owned: OwnedExecution): boolean {
 }
 
 /** What a step looked for may be missing because it was deleted: that is no fault. */
-async function isSuperseded(db: Database, { claimed: { id, attempt } }: OwnedExecution): Promise<boolean> {
+async function isSuperseded({ db, claimed: { id, attempt } }: OwnedExecution): Promise<boolean> {
   try {
     const { rowCount } = await db.orm.execute(sql`
       SELECT 1 FROM outlast.workflow_executions WHERE id = ${id} AND attempt = ${attempt}`);

@@ -7,7 +7,8 @@ import { type Chunk, serializeChunk } from '../../src/chunks/chunk.ts';
 import { RecentRows } from '../../src/chunks/recent-rows.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import { serializeError } from '../../src/config/serialize-error.ts';
-import { type Database, openDatabase } from '../../src/db/database.ts';
+import { APP_ROLE } from '../../src/db/app-role.ts';
+import { type Database, ofTenant, openDatabase } from '../../src/db/database.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
 import { type HttpServer, type HttpServerOptions, startHttp } from '../../src/http/server.ts';
@@ -37,12 +38,9 @@ export async function serveAlone(
     { level: 'error', serializers: { err: serializeError } },
     { write: (line: string) => void logged.push(line) },
   );
-  const db = openDatabase({
-    url: database.url,
-    poolSize: 5,
-    idleTransactionMs: 5000,
-    onError: () => undefined,
-  });
+  const pool = { url: database.url, poolSize: 5, idleTransactionMs: 5000, onError: () => undefined };
+  const db = openDatabase(pool);
+  const ofApp = openDatabase({ ...pool, role: APP_ROLE });
   const recentRows = new RecentRows();
   const approvalWatch = new ApprovalWatch({ db, logger });
   const app = createApp({
@@ -50,6 +48,7 @@ export async function serveAlone(
     auth: openAuthenticator(),
     limits: requestLimits({ config: parseConfig({}), isOpen: true, db, logger }),
     db,
+    databaseOf: (tenantId) => ofTenant(ofApp, tenantId),
     recentRows,
     approvalWatch,
     threadNews: new ThreadNews(),
@@ -78,6 +77,7 @@ export async function serveAlone(
   const dispose = async () => {
     await http.close();
     await approvalWatch.stop();
+    await ofApp.close();
     await db.close();
     await database.drop();
   };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
+import { APP_ROLE } from '../../src/db/app-role.ts';
 import { executionSchema } from '../../src/executions/view.ts';
 import { threadSchema } from '../../src/threads/view.ts';
 import { startServer, type TestServer } from '../support/server.ts';
@@ -122,12 +123,15 @@ describe('lists', () => {
     }
   });
 
+  /** As a request sees the table, with its policy. */
   async function planOf(table: string, scope: string): Promise<string> {
+    await client.query(`BEGIN; SET LOCAL ROLE ${APP_ROLE}; SET LOCAL outlast.tenant_id = 'default'`);
     const { rows } = await client.query<{ 'QUERY PLAN': string }>(
       `EXPLAIN SELECT id FROM outlast.${table} WHERE ${scope}
          AND (created_at, id) < (now(), '${ids[0] ?? ''}')
        ORDER BY created_at DESC, id DESC LIMIT 3`,
     );
+    await client.query('COMMIT');
     return rows.map((row) => row['QUERY PLAN']).join('\n');
   }
 

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import pg from 'pg';
 import { waitFor } from '../support/wait-for.ts';
 import { ask } from './client.ts';
 import { append, insertRunning, serveAlone, setStatus, type TestHttp } from './in-process.ts';
@@ -150,7 +151,7 @@ describe('an open stream', () => {
   test('reads no further for a client that does not read, and holds up nobody else', async () => {
     const row = [{ type: 'text-delta', id: 't', delta: 'x'.repeat(200_000) } as const];
     for (let seq = 1; seq <= 150; seq += 1) await append(server, execution.no, seq, row, false);
-    const query = jest.spyOn(server.db.pool, 'query');
+    const query = jest.spyOn(pg.Client.prototype, 'query');
     const pagesRead = () =>
       query.mock.calls.filter(([first]) => (first as { name?: string }).name === 'log-page').length;
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1').pause();
@@ -171,6 +172,7 @@ describe('an open stream', () => {
     expect(parseEvents(other.text)).toHaveLength(152);
     socket.destroy();
     await until(() => server.recentRows.readers === 0, 'no readers');
+    query.mockRestore();
   });
 
   test('is in pages of chunks that may end in the middle of a row', async () => {

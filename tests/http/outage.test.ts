@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { openDatabase } from '../../src/db/database.ts';
+import { ofTenant, openDatabase } from '../../src/db/database.ts';
 import { ask } from './client.ts';
 import { serveAlone } from './in-process.ts';
 
@@ -34,7 +34,7 @@ describe('a server in trouble', () => {
   test('says that the database is away, and when to try again', async () => {
     const url = 'postgres://127.0.0.1:1/nowhere';
     const db = openDatabase({ url, poolSize: 1, idleTransactionMs: 1000, onError: () => undefined });
-    const server = await serveAlone({ db });
+    const server = await serveAlone({ db, databaseOf: (tenantId) => ofTenant(db, tenantId) });
     const answer = await ask(server.url, '/executions');
     expect([answer.status, answer.headers['retry-after']]).toEqual([503, '1']);
     expect(answer.json()).toMatchObject({ code: 'unavailable' });

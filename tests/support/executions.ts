@@ -99,7 +99,7 @@ export async function claim(
 /** A claimed execution as a worker holds it. */
 export function own(db: Database, claimed: ClaimedExecution): OwnedExecution {
   const options = { db, recentRows: new RecentRows(), logger: silentLog, flushIntervalMs: 0 };
-  return new OwnedExecution(claimed, new LogWriter(options));
+  return new OwnedExecution(claimed, new LogWriter(options), db);
 }
 
 /** A new execution in a thread of its own, claimed by a worker of its own. */

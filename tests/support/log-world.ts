@@ -101,6 +101,7 @@ export class LoggedExecution {
     const controller = new AbortController();
     const { writer } = process;
     const log = writer.open({
+      db: process.db,
       owner,
       lastSeq: claimSeq,
       signal: controller.signal,

@@ -65,7 +65,7 @@ export async function openLog(
     lost.push(error);
     controller.abort(error);
   };
-  const log = writer.open({ owner: owned, lastSeq, signal: controller.signal, onLost });
+  const log = writer.open({ db: writer.db, owner: owned, lastSeq, signal: controller.signal, onLost });
   return { log, owner: owned, lost };
 }
 
