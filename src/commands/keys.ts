@@ -5,12 +5,9 @@ import { listApiKeys } from '../auth/list-api-keys.ts';
 import { isName, isTenantId, isUserId } from '../auth/names.ts';
 import { revokeApiKey } from '../auth/revoke-api-key.ts';
 import type { Config } from '../config/config.ts';
-import { createLogger } from '../config/logger.ts';
-import { type Executor, openDatabase } from '../db/database.ts';
-import { migrate } from '../db/migrate.ts';
-import { migrateDbos } from '../dbos/migrate-dbos.ts';
-import { openEmbeddedPostgres } from '../embedded/postgres.ts';
+import type { Executor } from '../db/database.ts';
 import { CommandError } from './command-error.ts';
+import { type Task, withDatabase } from './with-database.ts';
 
 const USAGE = `outlast keys create --name NAME --scopes SCOPE,SCOPE [--tenant TENANT] [--owner USER] [--expires 90d|TIME]
 outlast keys list
@@ -20,8 +17,6 @@ scopes: ${ACCESS.join(' ')}`;
 
 const DAY_MS = 86_400_000;
 const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: DAY_MS };
-
-type Task = (db: Executor) => Promise<void>;
 
 /** Makes, lists and revokes API keys, in the database that the server uses. */
 export async function keys(config: Config, args: readonly string[]): Promise<void> {
@@ -110,21 +105,4 @@ function revoke(idOrPrefix: string): Task {
     if (!(await revokeApiKey(db, idOrPrefix))) throw new CommandError(`There is no key ${idOrPrefix}`);
     process.stderr.write('Revoked: refused from now on, in 5 seconds everywhere.\n');
   };
-}
-
-async function withDatabase(config: Config, task: Task): Promise<void> {
-  const logger = createLogger({ ...config, LOG_LEVEL: 'warn' });
-  const embedded =
-    config.DATABASE_URL === undefined
-      ? await openEmbeddedPostgres({ dataDir: config.OUTLAST_DATA_DIR, log: logger })
-      : undefined;
-  try {
-    const url = config.DATABASE_URL ?? embedded?.url ?? '';
-    // A key may be what a server waits for to be started the first time.
-    await migrate(url, [migrateDbos]);
-    const db = openDatabase({ url, poolSize: 1, idleTransactionMs: 5000, onError: () => undefined });
-    await task(db.orm).finally(() => db.close());
-  } finally {
-    await embedded?.release();
-  }
 }

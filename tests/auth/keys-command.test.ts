@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ask } from '../http/client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { runOutlast } from '../support/run-outlast.ts';
 import { startServer } from '../support/server.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -12,22 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-interface Ended {
-  code: number | string | null;
-  out: string;
-  err: string;
-}
-
-function outlast(args: string[], env: Record<string, string> = {}): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['--conditions=outlast-source', 'src/cli.ts', ...args],
-      { env: { PATH: process.env['PATH'] ?? '', DATABASE_URL: database.url, LOG_FORMAT: 'json', ...env } },
-      (error, out, err) => resolve({ code: error === null ? 0 : (error.code ?? null), out, err }),
-    );
-  });
-}
+const outlast = (args: string[], env?: Record<string, string>) => runOutlast(database.url, args, env);
 
 test('a key that was made opens a server until it is revoked', async () => {
   const made = await outlast(['keys', 'create', '--name', 'ci', '--scopes', 'executions:read']);
@@ -48,6 +33,13 @@ test('a key that was made opens a server until it is revoked', async () => {
   } finally {
     await server.dispose();
   }
+});
+
+test('stdout has the key alone, also on a database that is new', async () => {
+  const empty = await createTestDatabase({ empty: true });
+  const made = await runOutlast(empty.url, ['keys', 'create', '--name', 'ci', '--scopes', 'executions:read']);
+  await empty.drop();
+  expect(made).toMatchObject({ code: 0, out: expect.stringMatching(/^ok_live_[0-9a-f]{12}_[\w-]{43}\n$/) });
 });
 
 test.each([
