@@ -11,6 +11,7 @@ const USAGE = `outlast ${packageVersion} - durable agent runs on Postgres
   outlast dev       the same, and start again whenever an agent file changes
   outlast migrate   bring the database of DATABASE_URL to the newest schema
   outlast keys      make, list and revoke API keys
+  outlast apps      make, list and disable apps: public pages whose visitors get sessions
   outlast version   print the version
 `;
 
@@ -20,9 +21,12 @@ const COMMANDS: Record<string, (args: readonly string[]) => Promise<void>> = {
   dev: async () => (await import('./commands/dev.ts')).dev(parseConfig(process.env)),
   migrate: async () => (await import('./commands/migrate.ts')).migrateDatabase(parseConfig(process.env)),
   keys: async (args) => (await import('./commands/keys.ts')).keys(parseConfig(process.env), args),
+  apps: async (args) => (await import('./commands/apps.ts')).apps(parseConfig(process.env), args),
   version: async () => void process.stdout.write(`${packageVersion}\n`),
   help: async () => void process.stdout.write(USAGE),
 };
+
+const WITH_ARGUMENTS = new Set(['keys', 'apps']);
 
 // A third of the time until a restarted server works again is compiling, since Node 22.8 once for all starts.
 module.enableCompileCache?.();
@@ -30,7 +34,7 @@ module.enableCompileCache?.();
 const name = process.argv[2] ?? 'help';
 const command = COMMANDS[name.replace(/^--?/, '')];
 const args = process.argv.slice(3);
-if (command === undefined || (args.length > 0 && name !== 'keys')) {
+if (command === undefined || (args.length > 0 && !WITH_ARGUMENTS.has(name))) {
   process.stderr.write(`outlast: unknown command ${process.argv.slice(2).join(' ')}\n\n${USAGE}`);
   process.exit(2);
 }

@@ -12,6 +12,8 @@ export interface AgentCatalog {
   /** Sorted by id. */
   list(): AgentEntry[];
   get(id: string): AgentEntry | undefined;
+  /** The only ones that there are for whoever asks; undefined: all. */
+  readonly only?: readonly string[];
   /** What is odd about the folder as a whole. */
   readonly warning: string | null;
 }
@@ -35,6 +37,11 @@ export async function loadAgents(options: LoadAgentsOptions): Promise<AgentCatal
   // One after the other: in a folder of CommonJS, Node refuses to require() what another import is still loading.
   for (const [id, same] of groupById(files)) entries.push(await loadEntry(id, same, dir, options));
   return createCatalog(entries, files.length > 0 ? null : `There are no agents in ${dir}`);
+}
+
+/** The ids of the agents in a folder, by its files alone: to import them may take what is not there. */
+export async function findAgentIds(dir: string): Promise<string[]> {
+  return [...groupById((await agentFiles(resolve(dir))) ?? []).keys()];
 }
 
 function createCatalog(entries: AgentEntry[], warning: string | null): AgentCatalog {

@@ -626,9 +626,55 @@ export const apiKeys = outlast.table(
   ],
 );
 
+/** A page of strangers, such as a chat on a public site: from where, with which agents, for how much work. */
+export const apps = outlast.table(
+  'apps',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: tenantId(),
+    name: text('name').notNull(),
+    // As `src/apps/origins.ts` writes them.
+    allowedOrigins: text('allowed_origins').array().notNull(),
+    // The first answers where nobody names one.
+    agentIds: text('agent_ids').array().notNull(),
+    sessionTtlSeconds: integer('session_ttl_seconds').notNull(),
+    difficulty: integer('difficulty').notNull(),
+    // What its challenges are signed with: never shown.
+    challengeSecret: bytes('challenge_secret').notNull(),
+    createdAt: createdAt(),
+    disabledAt: time('disabled_at'),
+  },
+  (t) => [
+    check('apps_origins_check', sql`cardinality(${t.allowedOrigins}) > 0`),
+    check('apps_agents_check', sql`cardinality(${t.agentIds}) > 0`),
+    check('apps_secret_check', sql`octet_length(${t.challengeSecret}) = 32`),
+  ],
+);
+
+/** Challenges that a session was given for, by their signatures, until they could not be solved any more anyway. */
+export const spentChallenges = outlast.table(
+  'spent_challenges',
+  {
+    appId: uuid('app_id').notNull(),
+    challenge: text('challenge').notNull(),
+    tenantId: tenantId(),
+    expiresAt: time('expires_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'spent_challenges_pkey', columns: [t.appId, t.challenge] }),
+    foreignKey({
+      name: 'spent_challenges_app_fkey',
+      columns: [t.appId],
+      foreignColumns: [apps.id],
+    }).onDelete('cascade'),
+    index('spent_challenges_expires_idx').on(t.expiresAt),
+  ],
+);
+
 /**
  * What is given out for a short time. The token itself is stored nowhere: `hash` is its SHA-256. One of kind `stream`
- * leads to one thread or one execution, and is gone with it.
+ * leads to one thread or one execution, and is gone with it; one of kind `session` lets a stranger on a page of an app
+ * have threads of their own.
  */
 export const accessTokens = outlast.table(
   'access_tokens',
@@ -637,7 +683,7 @@ export const accessTokens = outlast.table(
     tenantId: tenantId(),
     // Whose things it leads to.
     ownerId: text('owner_id').notNull(),
-    kind: text('kind').$type<'stream'>().notNull(),
+    kind: text('kind').$type<'stream' | 'session'>().notNull(),
     hash: text('hash').notNull(),
     threadNo: bigint('thread_no', { mode: 'number' }),
     executionId: uuid('execution_id'),
@@ -646,6 +692,8 @@ export const accessTokens = outlast.table(
     madeBy: text('made_by').notNull(),
     // The key that it was made with, and ends with.
     apiKeyId: uuid('api_key_id'),
+    // The app whose pages may show it; it ends with that.
+    appId: uuid('app_id'),
     createdAt: createdAt(),
     expiresAt: time('expires_at').notNull(),
     revokedAt: time('revoked_at'),
@@ -667,10 +715,16 @@ export const accessTokens = outlast.table(
       columns: [t.apiKeyId],
       foreignColumns: [apiKeys.id],
     }).onDelete('cascade'),
+    foreignKey({
+      name: 'access_tokens_app_fkey',
+      columns: [t.appId],
+      foreignColumns: [apps.id],
+    }).onDelete('cascade'),
     index('access_tokens_thread_idx').on(t.threadNo).where(sql`thread_no IS NOT NULL`),
     index('access_tokens_execution_idx').on(t.executionId).where(sql`execution_id IS NOT NULL`),
     index('access_tokens_expires_idx').on(t.expiresAt),
-    check('access_tokens_kind_check', sql`${t.kind} IN ('stream')`),
+    check('access_tokens_kind_check', sql`${t.kind} IN ('stream', 'session')`),
+    check('access_tokens_session_check', sql`(${t.kind} = 'session') = (${t.appId} IS NOT NULL)`),
     check('access_tokens_hash_check', sql`${t.hash} ~ '^[0-9a-f]{64}$'`),
     check('access_tokens_scope_check', sql`${t.scope} IN ('read', 'decide', 'cancel', 'write')`),
     // Of one thing, for one purpose; `write` is about threads.
