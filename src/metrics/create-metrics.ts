@@ -151,6 +151,7 @@ function countMaintenance({ counter }: Instruments): Metrics['maintained'] {
     ['keysRemoved', counter('outlast_retention_removed_keys_total')],
     ['tokensRemoved', counter('outlast_retention_removed_tokens_total')],
     ['notificationsRemoved', counter('outlast_retention_removed_notifications_total')],
+    ['challengesRemoved', counter('outlast_retention_removed_challenges_total')],
   ] as const;
   return (done) => {
     for (const [what, each] of counters) each.inc(done[what] ?? 0);

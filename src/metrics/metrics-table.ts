@@ -141,6 +141,10 @@ export const METRICS = {
     type: 'counter',
     help: 'Notifications that were removed',
   },
+  outlast_retention_removed_challenges_total: {
+    type: 'counter',
+    help: 'Spent challenges that were removed',
+  },
   outlast_http_open_streams: {
     type: 'gauge',
     help: 'Answers that are open streams',

@@ -10,6 +10,7 @@ import { removeDeletedLogs } from './remove-deleted-logs.ts';
 import { removeExpiredLogs } from './remove-expired-logs.ts';
 import { removeIdempotencyKeys } from './remove-idempotency-keys.ts';
 import { removeNotifications } from './remove-notifications.ts';
+import { removeSpentChallenges } from './remove-spent-challenges.ts';
 import { addTo, type Batches, emptyTally, type Tally } from './tally.ts';
 
 /** An execution is final for so long before its log is packed. */
@@ -104,6 +105,7 @@ export class Maintenance {
       { name: 'remove-idempotency-keys', batches: removeIdempotencyKeys(db) },
       { name: 'remove-access-tokens', batches: removeAccessTokens(db) },
       { name: 'remove-notifications', batches: removeNotifications(db, chunkRetentionDays) },
+      { name: 'remove-spent-challenges', batches: removeSpentChallenges(db) },
     ];
   }
 

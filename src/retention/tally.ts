@@ -12,6 +12,7 @@ export interface Tally {
   keysRemoved: number;
   tokensRemoved: number;
   notificationsRemoved: number;
+  challengesRemoved: number;
 }
 
 /** A role's work, a committed batch at a time: between two of them it may be ended at any time. */
@@ -29,6 +30,7 @@ export function emptyTally(): Tally {
     keysRemoved: 0,
     tokensRemoved: 0,
     notificationsRemoved: 0,
+    challengesRemoved: 0,
   };
 }
 

@@ -8,6 +8,7 @@ import { Maintenance, type MaintenanceOptions } from '../../src/retention/mainte
 import { removeAccessTokens } from '../../src/retention/remove-access-tokens.ts';
 import { removeExpiredLogs } from '../../src/retention/remove-expired-logs.ts';
 import { removeIdempotencyKeys } from '../../src/retention/remove-idempotency-keys.ts';
+import { removeSpentChallenges } from '../../src/retention/remove-spent-challenges.ts';
 import { addTo, emptyTally } from '../../src/retention/tally.ts';
 import { createIn, executionOf } from '../support/executions.ts';
 import { insertRunning, openPool } from '../support/log-database.ts';
@@ -207,6 +208,23 @@ test('tokens go when they have expired, also those that were revoked before', as
   expect(await finish(removeAccessTokens(db))).toMatchObject({ tokensRemoved: 1051 });
   expect(await db.orm.$count(sql`outlast.access_tokens WHERE expires_at > now()`)).toBe(49);
   expect(await db.orm.$count(sql`outlast.access_tokens`)).toBe(49);
+});
+
+test('spent challenges go an hour after nobody could have solved them any more', async () => {
+  await db.orm.execute(sql`
+    INSERT INTO outlast.apps
+      (id, tenant_id, name, allowed_origins, agent_ids, session_ttl_seconds, difficulty, challenge_secret)
+    VALUES (gen_random_uuid(), 'default', 'shop', '{https://shop.example}', '{assistant}', 60, 1,
+      decode(repeat('00', 32), 'hex'))`);
+  await db.orm.execute(sql`
+    INSERT INTO outlast.spent_challenges (app_id, challenge, tenant_id, expires_at)
+    SELECT id, n, 'default', clock_timestamp() - n * interval '1 minute'
+    FROM outlast.apps, generate_series(-4, 1100) AS n`);
+  expect(await finish(removeSpentChallenges(db))).toMatchObject({ challengesRemoved: 1041 });
+  const { rows } = await db.orm.execute(
+    sql`SELECT count(*)::int AS n, max(challenge::integer) AS oldest FROM outlast.spent_challenges`,
+  );
+  expect(rows).toEqual([{ n: 64, oldest: 59 }]);
 });
 
 test('the retention time may be a part of a day, and is never none', () => {
