@@ -6,6 +6,7 @@ import { type AgentCatalog, loadAgents } from './agents/load-agents.ts';
 import { createModelRegistry, type ModelRegistry } from './agents/model-registry.ts';
 import { ApprovalExpirer } from './approvals/approval-expirer.ts';
 import { ApprovalWatch } from './approvals/approval-watch.ts';
+import { PageOrigins } from './apps/page-origins.ts';
 import type { Authenticator } from './auth/authenticator.ts';
 import { chooseAuthenticator, OPEN_NOTICE, refuseExposed } from './auth/choose-authenticator.ts';
 import { LogHints } from './chunks/log-hints.ts';
@@ -381,6 +382,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     config,
     auth,
     limits,
+    pageOrigins: new PageOrigins(db.orm),
     db,
     databaseOf,
     recentRows,

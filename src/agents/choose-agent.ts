@@ -36,7 +36,7 @@ export function agentChooser(
 }
 
 function obvious(agents: AgentCatalog, { ofThread, fallback }: AgentWishes): AgentEntry | undefined {
-  for (const id of [ofThread, fallback, 'assistant']) {
+  for (const id of [ofThread, agents.only?.[0], fallback, 'assistant']) {
     const entry = id == null ? undefined : agents.get(id);
     if (entry !== undefined) return entry;
   }

@@ -1,16 +1,24 @@
 import { createHash, randomBytes } from 'node:crypto';
 
 /** By which people and logs can tell what it is; 256 random bits follow. */
-const FORMAT = /^ot_[A-Za-z0-9_-]{43}$/;
+const PREFIX = { stream: 'ot_', session: 'os_' } as const;
+const FORMAT = /^o[ts]_[A-Za-z0-9_-]{43}$/;
+
+export type AccessTokenKind = keyof typeof PREFIX;
 
 /** A new token: given out once, and stored as its hash only. */
-export function makeAccessToken(): { token: string; hash: string } {
-  const token = `ot_${randomBytes(32).toString('base64url')}`;
+export function makeAccessToken(kind: AccessTokenKind): { token: string; hash: string } {
+  const token = `${PREFIX[kind]}${randomBytes(32).toString('base64url')}`;
   return { token, hash: hashOfToken(token) };
 }
 
 export function isAccessToken(text: string): boolean {
   return FORMAT.test(text);
+}
+
+/** Whether it looks like a token of this kind. */
+export function isOfKind(token: string, kind: AccessTokenKind): boolean {
+  return token.startsWith(PREFIX[kind]);
 }
 
 /** Plain SHA-256 will do: 256 random bits cannot be tried out. */

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
+import { isAllowedOrigin } from '../apps/origins.ts';
 import type { Executor } from '../db/database.ts';
 import { Problem } from '../problems/problem.ts';
 import { AccessTokens } from './access-tokens.ts';
@@ -15,7 +16,7 @@ export interface Authenticator {
   readonly isOpen: boolean;
   /**
    * @param inUrl the `token` of the query, where one may stand there
-   * @throws Problem unauthenticated, unavailable
+   * @throws Problem unauthenticated, origin-not-allowed, unavailable
    */
   authenticate(headers: IncomingHttpHeaders, inUrl?: string): Promise<Principal>;
   /** Has `end` called when the principal may not have an open answer any more. @returns what to call when it is over */
@@ -41,7 +42,7 @@ export function authenticator(
 ): Authenticator {
   const keys = new ApiKeys(db);
   const tokens = new AccessTokens(db);
-  const watch = new GrantWatch({ 'api-key': keys, token: tokens }, logger);
+  const watch = new GrantWatch({ 'api-key': keys, token: tokens, session: tokens }, logger);
   const findUser = rules === undefined ? async () => undefined : userTokens(rules);
   const find = (shown: Credential) => {
     if ('key' in shown) return keys.find(shown.key);
@@ -53,12 +54,19 @@ export function authenticator(
       const credential = credentialOf(headers, inUrl);
       if (credential === undefined) throw unauthenticated('Show an API key or a token', '');
       const principal = await find(credential);
-      if (principal !== undefined) return principal;
+      if (principal !== undefined) return admitPage(principal, headers.origin);
       throw unauthenticated('What was shown is not valid, or not any more', ', error="invalid_token"');
     },
     hold: (principal, end) => watch.hold(principal, end),
     stop: () => watch.stop(),
   };
+}
+
+/** A session is good on the pages of its app only, so that one that got away is of no use on others. */
+function admitPage(principal: Principal, origin: string | undefined): Principal {
+  const { app } = principal;
+  if (app === undefined || isAllowedOrigin(app.allowedOrigins, origin)) return principal;
+  throw new Problem('origin-not-allowed', 'This session belongs to a page of another origin');
 }
 
 function unauthenticated(detail: string, more: string): Problem {

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { isOfKind } from './access-token.ts';
 
 /** What a request shows, by what it has to be looked up as. */
 export type Credential = { key: string } | { jwt: string } | { accessToken: string };
@@ -16,10 +17,12 @@ export function credentialOf(
     return ofBearer(/^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization)?.[1] ?? '');
   }
   if (typeof apiKey === 'string') return { key: apiKey };
-  return inUrl === undefined ? undefined : { accessToken: inUrl };
+  if (inUrl === undefined) return undefined;
+  return { accessToken: isOfKind(inUrl, 'session') ? '' : inUrl };
 }
 
 function ofBearer(bearer: string): Credential {
   if (bearer.startsWith('ok_')) return { key: bearer };
-  return bearer.startsWith('ot_') ? { accessToken: bearer } : { jwt: bearer };
+  const isAccessToken = isOfKind(bearer, 'stream') || isOfKind(bearer, 'session');
+  return isAccessToken ? { accessToken: bearer } : { jwt: bearer };
 }

@@ -29,6 +29,8 @@ export async function giveToken(
   { scope, ttlSeconds }: TokenRequest,
 ): Promise<{ token: string; expiresAt: Date }> {
   if (principal.kind === 'token') throw forbidden('A token makes no tokens');
+  // It would be good on any page.
+  if (principal.kind === 'session') throw forbidden('A session makes no tokens');
   for (const access of ACCESS_OF[scope]) demand(principal, access);
   const thing = await hold(tx, principal, target);
   return createAccessToken(tx, {

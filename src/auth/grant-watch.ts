@@ -12,6 +12,9 @@ interface Grants {
   findActive(ids: readonly string[]): Promise<ReadonlySet<string>>;
 }
 
+/** Those whose grants are in the database. */
+type StoredKind = 'api-key' | 'token' | 'session';
+
 interface Held {
   readonly principal: Principal;
   /** In milliseconds since 1970. */
@@ -20,17 +23,17 @@ interface Held {
 }
 
 /**
- * Ends answers that are still open when the key or token they were asked with is revoked or expires: a query for keys
- * and one for tokens every two seconds for all of them, and none while none is in use. While the database cannot be
+ * Ends answers that are still open when the key or token they were asked with is revoked or expires: a query for keys,
+ * one for tokens and one for sessions every two seconds for all of them, and none while none is in use. While the database cannot be
  * read they stay: nobody can revoke anything in it either.
  */
 export class GrantWatch {
-  readonly #grants: Readonly<Record<'api-key' | 'token', Grants>>;
+  readonly #grants: Readonly<Record<StoredKind, Grants>>;
   readonly #logger: Logger;
   readonly #held = new Set<Held>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(grants: Readonly<Record<'api-key' | 'token', Grants>>, logger: Logger) {
+  constructor(grants: Readonly<Record<StoredKind, Grants>>, logger: Logger) {
     this.#grants = grants;
     this.#logger = logger;
   }
@@ -66,9 +69,10 @@ export class GrantWatch {
     for (const held of this.#held) if (held.endsAt <= now) this.#end(held);
     await this.#endInactive('api-key');
     await this.#endInactive('token');
+    await this.#endInactive('session');
   }
 
-  async #endInactive(kind: 'api-key' | 'token'): Promise<void> {
+  async #endInactive(kind: StoredKind): Promise<void> {
     const all = [...this.#held].filter(({ principal }) => principal.kind === kind);
     if (all.length === 0) return;
     const active = await this.#grants[kind].findActive([

@@ -1,7 +1,7 @@
 const LONGEST = 255;
 
-/** Names under which Outlast itself, its keys, tokens and roles act: nobody may come with one of these. */
-const RESERVED = /^(?:key:|role:|token:|policy$)/;
+/** Names under which Outlast itself, its keys, tokens, roles and strangers act: nobody may come with one of these. */
+const RESERVED = /^(?:key:|role:|token:|anon:|policy$)/;
 
 /** Whether a user may be known by this id. */
 export function isUserId(id: unknown): id is string {

@@ -5,7 +5,7 @@ import { holds, type TokenScope } from './token-scopes.ts';
 
 /** Who a request comes from, and what they may do. */
 export interface Principal {
-  readonly kind: 'open' | 'api-key' | 'user' | 'token';
+  readonly kind: 'open' | 'api-key' | 'user' | 'token' | 'session';
   /** Of the key, the user or the token. */
   readonly id: string;
   readonly tenantId: string;
@@ -18,6 +18,16 @@ export interface Principal {
   readonly expiresAt?: number;
   /** It may do no more than this. */
   readonly grant?: Grant;
+  /** It comes from a page of this app, and may come from no other. */
+  readonly app?: PageApp;
+}
+
+/** What an app lets its visitors do. */
+export interface PageApp {
+  /** As `parseAllowedOrigin` gives them. */
+  readonly allowedOrigins: readonly string[];
+  /** The only agents that there are for them; the first answers where nobody names one. */
+  readonly agentIds: readonly string[];
 }
 
 /** What somebody gave away of what they may do themselves. */

@@ -11,7 +11,7 @@ import { type Grant, grantMissing } from './grant-missing.ts';
 export const APP_ROLE = 'outlast_app';
 
 /** Looked at before a tenant is known, which is what they tell. */
-const NOT_FOR_APP = ['api_keys'];
+const NOT_FOR_APP = ['api_keys', 'apps'];
 const TRIES = 20;
 const RETRY_MS = 50;
 

@@ -4,6 +4,7 @@ import type { CreatedExecution } from '../executions/add-execution.ts';
 import { getExecution } from '../executions/get-execution.ts';
 import { readLogHead } from '../executions/log-head.ts';
 import type { Execution } from '../executions/view.ts';
+import { Problem } from '../problems/problem.ts';
 import { findMessage } from '../threads/find-message.ts';
 import type { Answer } from './answer.ts';
 import type { HttpDeps } from './deps.ts';
@@ -15,14 +16,19 @@ import { framingOf, NDJSON, SSE } from './stream/framing.ts';
 /** What a request that starts an execution did, to be committed with it. */
 export async function acceptedEffect(
   tx: Transaction,
-  deps: Pick<HttpDeps, 'threadNews'>,
+  deps: Pick<HttpDeps, 'threadNews' | 'agents'>,
   scope: Scope,
   { executionId, threadNo, launch }: CreatedExecution,
 ): Promise<Effect> {
+  const execution = await getExecution(tx, scope, executionId);
+  // One that was answered by another agent may not be answered again by it either.
+  if (deps.agents.only?.includes(execution.agentId) === false) {
+    throw new Problem('agent-not-found', `There is no agent "${execution.agentId}"`);
+  }
   return {
     status: 202,
     headers: { location: `/executions/${executionId}`, 'x-execution-id': executionId },
-    body: { execution: await getExecution(tx, scope, executionId) },
+    body: { execution },
     afterCommit: () => {
       launch();
       deps.threadNews.changed(threadNo);
@@ -33,7 +39,7 @@ export async function acceptedEffect(
 /** The same of a message, and the message. */
 export async function acceptedMessage(
   tx: Transaction,
-  deps: Pick<HttpDeps, 'threadNews'>,
+  deps: Pick<HttpDeps, 'threadNews' | 'agents'>,
   scope: Scope,
   created: CreatedExecution,
 ): Promise<Effect> {

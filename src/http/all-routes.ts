@@ -3,6 +3,7 @@ import { describeApi } from './openapi.ts';
 import type { Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { approvalRoutes } from './routes/approvals.ts';
+import { appRoutes } from './routes/apps.ts';
 import { cancelRoutes } from './routes/cancel.ts';
 import { chatRoutes } from './routes/chat.ts';
 import { documentationRoutes } from './routes/documentation.ts';
@@ -36,6 +37,7 @@ export function allRoutes({ version }: Pick<HttpDeps, 'version'>): Route[] {
     ...notificationRoutes,
     ...inboxRoutes,
     ...chatRoutes,
+    ...appRoutes,
     ...operationRoutes,
     ...documentationRoutes(() => {
       document ??= describeApi(routes, version.version);

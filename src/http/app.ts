@@ -2,6 +2,7 @@ import express, { type Application, type NextFunction, type Request, type Respon
 import { secretsOf } from '../config/config.ts';
 import { redactor } from '../config/redact.ts';
 import { parseTrustedProxies } from '../config/trusted-proxies.ts';
+import { isTransient } from '../db/errors.ts';
 import { Problem } from '../problems/problem.ts';
 import { allRoutes } from './all-routes.ts';
 import { setHeaders } from './answer.ts';
@@ -57,15 +58,34 @@ function refuseOdd({ rawHeaders, headers, httpVersion }: Request): void {
   }
 }
 
+/**
+ * The origin, if an app lets in pages of it. A preflight says neither which app nor who asks: whether the request
+ * itself may be made is told when it comes.
+ */
+async function pageOfApp(
+  { auth, pageOrigins }: Pick<HttpDeps, 'auth' | 'pageOrigins'>,
+  origin: string | undefined,
+): Promise<string | undefined> {
+  if (origin === undefined || auth.isOpen) return undefined;
+  try {
+    return (await pageOrigins.include(origin)) ? origin : undefined;
+  } catch (error) {
+    if (isTransient(error)) return undefined;
+    throw error;
+  }
+}
+
 /** What comes before any route: the request's id, security headers, and who may ask at all. */
-function guardRequests({ auth, config, logger }: HttpDeps) {
+function guardRequests({ auth, pageOrigins, config, logger }: HttpDeps) {
   const guard = originGuard(config.OUTLAST_ALLOWED_ORIGINS, auth.isOpen);
-  return (req: Request, res: Response, next: NextFunction) => {
+  return async (req: Request, res: Response, next: NextFunction) => {
     res.locals.logger = openRequestLog(req, res, logger);
     setHeaders(res, SECURITY_HEADERS);
     refuseOdd(req);
-    const allowedOrigin = guard.check(req.headers);
-    res.locals.allowedOrigin = allowedOrigin;
+    const named = guard.check(req.headers);
+    // Only these are few: of an app, every name below a domain may be one, by whose number no limit must grow.
+    res.locals.allowedOrigin = named;
+    const allowedOrigin = named ?? (await pageOfApp({ auth, pageOrigins }, req.headers.origin));
     if (allowedOrigin !== undefined) setHeaders(res, corsHeaders(allowedOrigin));
     if (allowedOrigin === undefined || !isPreflight(req.method, req.headers)) return next();
     setHeaders(res, PREFLIGHT_HEADERS);

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { AgentCatalog } from '../agents/load-agents.ts';
 import type { ModelRegistry } from '../agents/model-registry.ts';
 import type { ApprovalWatch } from '../approvals/approval-watch.ts';
+import type { PageOrigins } from '../apps/page-origins.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
 import type { RecentRows } from '../chunks/recent-rows.ts';
 import type { LogRow } from '../chunks/row.ts';
@@ -20,6 +21,7 @@ export interface HttpDeps {
   readonly config: Config;
   readonly auth: Pick<Authenticator, 'isOpen' | 'authenticate' | 'hold'>;
   readonly limits: Pick<RequestLimits, 'takeRequest' | 'takeFrom' | 'takeStream'>;
+  readonly pageOrigins: Pick<PageOrigins, 'include'>;
   /** To a handler that of the caller's tenant; on public routes, where there is no caller, that of all. */
   readonly db: Database;
   /** The database as a tenant's: nothing of others can be seen or written in it. */

@@ -1,4 +1,5 @@
 import type { Application, Request, Response } from 'express';
+import { onlyAgents } from '../agents/only-agents.ts';
 import { admitToken, demand, OPEN_PRINCIPAL, type Principal, scopeOf } from '../auth/principal.ts';
 import { Problem } from '../problems/problem.ts';
 import { type Answer, type StreamAnswer, send, setHeaders } from './answer.ts';
@@ -34,9 +35,11 @@ export function mountRoutes(app: Application, routes: readonly Route[], deps: Ht
   }
 }
 
-/** A handler works on the database of the caller's tenant, whatever its queries ask for. */
-function depsOf({ scope }: Pick<Route, 'scope'>, { tenantId }: Principal, deps: HttpDeps): HttpDeps {
-  return scope === 'public' ? deps : { ...deps, db: deps.databaseOf(tenantId) };
+/** A handler works on the database of the caller's tenant, whatever its queries ask for, and with their agents. */
+function depsOf({ scope }: Pick<Route, 'scope'>, { tenantId, app }: Principal, deps: HttpDeps): HttpDeps {
+  if (scope === 'public') return deps;
+  const agents = app === undefined ? deps.agents : onlyAgents(deps.agents, app.agentIds);
+  return { ...deps, db: deps.databaseOf(tenantId), agents };
 }
 
 /** The value of `Allow` for each path. */

@@ -125,6 +125,9 @@ const CASES: Record<string, Case> = {
   },
   'GET /api/chat/{id}/stream': { scope: 'executions:read', thing: 'run', status: 200, missing: 204 },
   'POST /api/chat/{id}/stop': { scope: 'executions:write', thing: 'chat', status: 204, missing: 204 },
+  // Without the origin of a page there is no app. What they give to pages is in tests/apps.
+  'GET /apps/{appId}/challenge': { scope: 'public', status: 404 },
+  'POST /apps/{appId}/sessions': { scope: 'public', status: 404, body: { solution: 'x' } },
   'GET /healthz': { scope: 'public', status: 200 },
   'GET /readyz': { scope: 'public', status: 200 },
   'GET /version': { scope: 'public', status: 200 },
@@ -206,7 +209,7 @@ describe('every route', () => {
 
   function pathOf(name: string, id: string): string {
     const path = name.split(' ')[1] ?? '';
-    const values: Record<string, string> = { messageId, toolCallId, name: 'start.js' };
+    const values: Record<string, string> = { messageId, toolCallId, name: 'start.js', appId: uuidv7() };
     const own = path.startsWith('/agents') ? 'assistant' : id;
     return path.replace('{id}', own).replace(/\{(\w+)\}/g, (_, key: string) => values[key] ?? '');
   }

@@ -41,6 +41,7 @@ describe('tokens that are signed with a secret', () => {
     ['of an empty name', claims({ sub: '' })],
     ['of a name that is an API key’s', claims({ sub: 'key:0190' })],
     ['of a name that is a token’s', claims({ sub: 'token:ann:thread:1' })],
+    ['of a name that is a stranger’s', claims({ sub: 'anon:1' })],
     ['of a name that is a role’s', claims({ sub: 'role:finance' })],
     ['of a name that is the policy’s', claims({ sub: 'policy' })],
     ['of a name with U+0000', claims({ sub: 'a\u0000' })],

@@ -14,7 +14,7 @@ const WITHOUT_TENANT = {
   workers: 'describes processes, which work for all tenants',
 };
 /** What the role of the application has no business with, though it has a tenant. */
-const HIDDEN = ['api_keys'];
+const HIDDEN = ['api_keys', 'apps'];
 
 const POLICY = `(tenant_id = ( SELECT NULLIF(current_setting('outlast.tenant_id'::text, true), ''::text) AS "nullif"))`;
 const HOW =

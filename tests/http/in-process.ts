@@ -2,6 +2,7 @@ import pino from 'pino';
 import { uuidv7 } from 'uuidv7';
 import { createModelRegistry } from '../../src/agents/model-registry.ts';
 import { ApprovalWatch } from '../../src/approvals/approval-watch.ts';
+import { PageOrigins } from '../../src/apps/page-origins.ts';
 import { openAuthenticator } from '../../src/auth/authenticator.ts';
 import { type Chunk, serializeChunk } from '../../src/chunks/chunk.ts';
 import { RecentRows } from '../../src/chunks/recent-rows.ts';
@@ -47,6 +48,7 @@ export async function serveAlone(
     config: parseConfig({}),
     auth: openAuthenticator(),
     limits: requestLimits({ config: parseConfig({}), isOpen: true, db, logger }),
+    pageOrigins: new PageOrigins(db.orm),
     db,
     databaseOf: (tenantId) => ofTenant(ofApp, tenantId),
     recentRows,

@@ -55,7 +55,9 @@ describe('the packed client', () => {
       const react = await import('@outlast/client/react');
       console.log(Object.keys(client).sort().join(), Object.keys(react).sort().join());`;
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], { cwd: folder });
-    expect(stdout.trim()).toBe('OutlastChatTransport,OutlastProblem,createOutlastClient useThread');
+    expect(stdout.trim()).toBe(
+      'OutlastChatTransport,OutlastProblem,createOutlastClient,openSession useThread',
+    );
   });
 
   test('brings types with which the examples of its README check', async () => {

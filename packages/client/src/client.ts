@@ -42,6 +42,7 @@ export const METHODS = {
     stop: 'stopChat',
     createToken: 'createThreadToken',
   },
+  apps: { challenge: 'getChallenge', openSession: 'createSession' },
   notifications: {
     list: 'listNotifications',
     get: 'getNotification',

@@ -437,6 +437,33 @@ export interface Operations {
         }
       | undefined;
   };
+  /** Ask for a proof of work */
+  getChallenge: {
+    query: undefined;
+    body: undefined;
+    answer: Challenge;
+  };
+  /** Give a stranger a token for threads of their own */
+  createSession: {
+    query: undefined;
+    body: {
+      /** As the ALTCHA widget gives it, in base64, or as JSON. */
+      solution:
+        | string
+        | {
+            challenge: Challenge;
+            solution: {
+              counter: number;
+              derivedKey: string;
+            };
+          };
+    };
+    answer: {
+      /** To be shown as `Authorization: Bearer`. It is given this once. */
+      token: string;
+      expiresAt: string;
+    };
+  };
   /** Is the process alive? */
   getHealth: {
     query: undefined;
@@ -813,6 +840,7 @@ export interface Problem {
     | 'request-timeout'
     | 'already-decided'
     | 'approval-expired'
+    | 'apps-off'
     | 'execution-finished'
     | 'idempotency-in-flight'
     | 'idempotency-key-reused'
@@ -822,6 +850,7 @@ export interface Problem {
     | 'notifications-off'
     | 'not-last'
     | 'not-retryable'
+    | 'solution-spent'
     | 'thread-exists'
     | 'thread-busy'
     | 'turn-not-finished'
@@ -830,8 +859,10 @@ export interface Problem {
     | 'unsupported-media-type'
     | 'agent-broken'
     | 'agent-required'
+    | 'challenge-expired'
     | 'decision-not-applicable'
     | 'file-unavailable'
+    | 'solution-invalid'
     | 'thread-id-required'
     | 'validation-failed'
     | 'rate-limited'
@@ -974,6 +1005,23 @@ export interface ChatRequest {
   agentId?: string | null;
   [k: string]: unknown;
 }
+export interface Challenge {
+  parameters: {
+    algorithm: 'PBKDF2/SHA-256';
+    /** Iterations of one try. */
+    cost: number;
+    data: {
+      app: string;
+    };
+    /** In seconds since 1970. */
+    expiresAt: number;
+    keyLength: 32;
+    keyPrefix: '00';
+    nonce: string;
+    salt: string;
+  };
+  signature: string;
+}
 
 /** Method, path, and where the input of each operation goes. */
 export const OPERATIONS = {
@@ -1015,6 +1063,8 @@ export const OPERATIONS = {
   sendChat: ['POST', '/api/chat', 'body'],
   resumeChat: ['GET', '/api/chat/{id}/stream', 'query'],
   stopChat: ['POST', '/api/chat/{id}/stop', 'none'],
+  getChallenge: ['GET', '/apps/{appId}/challenge', 'none'],
+  createSession: ['POST', '/apps/{appId}/sessions', 'body'],
   getHealth: ['GET', '/healthz', 'none'],
   getReadiness: ['GET', '/readyz', 'none'],
   getVersion: ['GET', '/version', 'none'],

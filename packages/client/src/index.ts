@@ -1,3 +1,4 @@
+export { openSession, type Session, type SessionOptions } from './apps/open-session.ts';
 export { type ChatTransportOptions, OutlastChatTransport } from './chat/chat-transport.ts';
 export { createOutlastClient, type OutlastClient } from './client.ts';
 export type { Agent, Approval, Execution, Message, Operations, Problem, Thread } from './generated.ts';
