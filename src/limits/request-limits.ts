@@ -54,7 +54,11 @@ export function requestLimits(options: RequestLimitsOptions): RequestLimits {
     }
   };
   return {
-    takeRequest: (principal) => counted('principal', () => principals?.take(nameOf(principal))),
+    takeRequest: (principal) => {
+      // A stranger on a public page has done no more than a little work to be known.
+      const limiter = principal.kind === 'session' ? addresses : principals;
+      return counted('principal', () => limiter?.take(nameOf(principal)));
+    },
     takeFrom: (address) => counted('address', () => addresses?.take(address)),
     takeStream: (principal) => counted('streams', () => streams.take(nameOf(principal))),
     stop: async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { makeApp, SHOP, visit } from '../apps/world.ts';
 import { AUTH_ENV, asUser } from '../auth/tokens.ts';
 import { type AuthWorld, startAs, startAuthWorld } from '../auth/world.ts';
 import { ask } from '../http/client.ts';
@@ -88,6 +89,19 @@ describe('two processes', () => {
     expect((await get(urls[0], token, '/threads/toms')).status).toBe(200);
     expect(count(await statuses(urls[0], user, LIMIT + 10), 429)).toBeGreaterThan(0);
     expect((await get(urls[0], token, '/threads/toms')).status).toBe(429);
+  });
+
+  test('give a visitor of a public page as much as an address, and limit who asks for challenges', async () => {
+    const appId = await makeApp(world.db);
+    const visitor = { ...(await visit(urls[0], appId)).headers, ...from() };
+    expect(count(await statuses(urls[0], visitor, 15), 429)).toBeGreaterThan(0);
+    const asked = { ...from(), origin: SHOP };
+    const challenges = await Promise.all(
+      Array.from({ length: 15 }, () => get(urls[0], asked, `/apps/${appId}/challenge`)),
+    );
+    const all = challenges.map(({ status }) => status);
+    expect([count(all, 200) >= 5, count(all, 429) > 0]).toEqual([true, true]);
+    expect((await get(urls[0], { ...from(), origin: SHOP }, `/apps/${appId}/challenge`)).status).toBe(200);
   });
 
   test('count what is refused for nothing: who goes on asking gets what the rate allows', async () => {
