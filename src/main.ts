@@ -338,6 +338,7 @@ function startMaintenance({ config, logger, metrics, db, closers }: WorkerInputs
     db,
     intervalMs: config.MAINTENANCE_INTERVAL_MS,
     chunkRetentionDays: config.CHUNK_RETENTION_DAYS,
+    auditRetentionDays: config.OUTLAST_AUDIT_RETENTION_DAYS,
     removeEndedSegments,
     report: metrics.maintained,
     logger,

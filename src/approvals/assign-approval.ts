@@ -1,9 +1,11 @@
 import { and, eq } from 'drizzle-orm';
+import { actorIn } from '../audit/actor.ts';
 import { INBOX } from '../chunks/log-hints.ts';
 import type { Transaction } from '../db/database.ts';
 import { approvals, threads, workflowExecutions } from '../db/schema.ts';
 import type { Scope } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
+import { auditApproval } from './audit-approval.ts';
 import { type Decided, type DecisionDeps, refuseDecided } from './decide-approval.ts';
 import { recordEvent } from './record-event.ts';
 import { type ApprovalRow, toApproval } from './view.ts';
@@ -29,6 +31,8 @@ export async function assignApproval(
   if (row.assignee !== assignee) {
     await tx.update(approvals).set({ assignee }).where(eq(approvals.id, row.id));
     await recordEvent(tx, row, { kind: 'assigned', by: scope.ownerId, detail: { assignee } });
+    const did = { action: 'approval.assigned', details: { assignee } } as const;
+    await auditApproval(tx, actorIn(scope), { row, threadId }, did);
   }
   const afterCommit = () => {
     publish(executionNo, []);

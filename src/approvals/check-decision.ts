@@ -1,6 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import type { AgentCatalog } from '../agents/load-agents.ts';
+import { type Actor, actorIn } from '../audit/actor.ts';
 import type { Executor } from '../db/database.ts';
 import type { Scope } from '../db/scope.ts';
 import { type Fault, Problem } from '../problems/problem.ts';
@@ -31,6 +32,8 @@ export interface CheckedDecision {
   /** By which a decision that did not hear its commit is known again. */
   decisionId: string;
   by: string;
+  /** As the audit log tells it. */
+  actor: Actor;
   status: ApprovalStatus;
   reason: string | null;
   editedInput: unknown;
@@ -72,6 +75,7 @@ export async function checkDecision(
     executionId: row.executionId,
     decisionId: uuidv7(),
     by: scope.ownerId,
+    actor: actorIn(scope),
     status,
     reason: request.reason ?? null,
     editedInput: isEdited ? request.input : undefined,

@@ -12,6 +12,7 @@ import { type ExecutionStatus, isFinalStatus } from '../executions/status.ts';
 import type { Notify } from '../notifications/notify.ts';
 import { Problem } from '../problems/problem.ts';
 import type { ThreadNews } from '../threads/thread-news.ts';
+import { auditApproval } from './audit-approval.ts';
 import type { CheckedDecision } from './check-decision.ts';
 import { continueExecution, type HeldExecution } from './continue-execution.ts';
 import { decisionChunks, settleCall } from './decision-effects.ts';
@@ -121,6 +122,15 @@ async function settle(
     by: decision.by,
     detail: detailOf(approval),
   });
+  await auditApproval(
+    tx,
+    decision.actor,
+    { row: approval, threadId },
+    {
+      action: decision.by === POLICY ? 'approval.expired' : 'approval.decided',
+      details: { decision: decision.status, isEdited: decision.editedInput !== undefined },
+    },
+  );
   await deps.notify?.(tx, { type: 'approval.decided', approvalId: approval.id });
   await settleCall(tx, approval);
   const rows = await appendToLog(tx, execution, approval);

@@ -44,6 +44,7 @@ export async function expireApproval(
     executionId,
     decisionId: uuidv7(),
     by: POLICY,
+    actor: { kind: 'system', id: POLICY },
     status: approves ? 'approved' : 'expired',
     reason: approves ? 'Approved by policy: nobody decided in time' : EXPIRED,
     editedInput: undefined,

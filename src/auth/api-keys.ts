@@ -103,6 +103,14 @@ export function isActiveKey(): SQL {
   return and(isNull(apiKeys.revokedAt), isUnexpired) as SQL;
 }
 
-function principalOf({ id, tenantId, ownerId, scopes }: typeof apiKeys.$inferSelect): Principal {
-  return { kind: 'api-key', id, tenantId, ownerId, scopes: everyAccess(scopes as Access[]), roles: [] };
+function principalOf({ id, tenantId, ownerId, scopes, prefix }: typeof apiKeys.$inferSelect): Principal {
+  return {
+    kind: 'api-key',
+    id,
+    tenantId,
+    ownerId,
+    prefix,
+    scopes: everyAccess(scopes as Access[]),
+    roles: [],
+  };
 }

@@ -1,12 +1,14 @@
 import { and, eq } from 'drizzle-orm';
+import { actorIn } from '../audit/actor.ts';
+import { recordAudit, threadIdOf } from '../audit/record-audit.ts';
 import type { Transaction } from '../db/database.ts';
 import { threads, workflowExecutions } from '../db/schema.ts';
-import { isThread, within } from '../db/scope.ts';
+import { isThread, type Scope, within } from '../db/scope.ts';
 import { executionNotFound } from '../executions/get-execution.ts';
 import { threadNotFound } from '../threads/get-thread.ts';
 import { createAccessToken } from './create-access-token.ts';
 import { endOf } from './grant-watch.ts';
-import { demand, forbidden, type Principal, scopeOf } from './principal.ts';
+import { demand, forbidden, type Principal } from './principal.ts';
 import { ACCESS_OF, type TokenScope } from './token-scopes.ts';
 
 /** What a token is to lead to. */
@@ -24,7 +26,7 @@ export interface TokenRequest {
  */
 export async function giveToken(
   tx: Transaction,
-  principal: Principal,
+  { principal, scope: asker }: { principal: Principal; scope: Scope },
   target: TokenTarget,
   { scope, ttlSeconds }: TokenRequest,
 ): Promise<{ token: string; expiresAt: Date }> {
@@ -32,17 +34,26 @@ export async function giveToken(
   // It would be good on any page.
   if (principal.kind === 'session') throw forbidden('A session makes no tokens');
   for (const access of ACCESS_OF[scope]) demand(principal, access);
-  const thing = await hold(tx, principal, target);
-  return createAccessToken(tx, {
+  const thing = await hold(tx, asker, target);
+  const made = await createAccessToken(tx, {
     kind: 'stream',
     tenantId: principal.tenantId,
     ...thing,
     scope,
-    madeBy: scopeOf(principal).ownerId,
+    madeBy: asker.ownerId,
     apiKeyId: principal.kind === 'api-key' ? principal.id : null,
     ttlSeconds,
     endsAt: principal.expiresAt === undefined ? null : new Date(endOf(principal)),
   });
+  await recordAudit(tx, actorIn(asker), {
+    action: 'token.created',
+    tenantId: principal.tenantId,
+    ownerId: thing.ownerId,
+    subjectId: made.id,
+    ...('threadId' in target ? target : { ...target, threadId: threadIdOf(target.executionId) }),
+    details: { scope, expiresAt: made.expiresAt.toISOString() },
+  });
+  return made;
 }
 
 interface Thing {
@@ -52,8 +63,7 @@ interface Thing {
 }
 
 /** Finds it, and keeps it from being deleted until the token refers to it. */
-async function hold(tx: Transaction, principal: Principal, target: TokenTarget): Promise<Thing> {
-  const scope = scopeOf(principal);
+async function hold(tx: Transaction, scope: Scope, target: TokenTarget): Promise<Thing> {
   if ('threadId' in target) {
     const [thread] = await tx
       .select({ ownerId: threads.ownerId, threadNo: threads.no })

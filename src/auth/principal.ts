@@ -1,3 +1,4 @@
+import type { Actor } from '../audit/actor.ts';
 import { type Only, OPEN_SCOPE, type Scope } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
 import { ACCESS, type Access, everyAccess } from './access.ts';
@@ -14,6 +15,8 @@ export interface Principal {
   readonly scopes: ReadonlySet<Access>;
   /** As the token of a user names them; tools may name them as approvers. */
   readonly roles: readonly string[];
+  /** The prefix of a key, by which people know it. */
+  readonly prefix?: string;
   /** When the token of a user ends, in milliseconds since 1970; undefined where the database says it. */
   readonly expiresAt?: number;
   /** It may do no more than this. */
@@ -62,6 +65,11 @@ export function scopeOf({ id, tenantId, ownerId, roles, grant }: Principal): Sco
 /** The same for each token for the thing: a request may be sent again with the next one. */
 function keysOf({ madeBy, only }: Grant): string {
   return `token:${madeBy}:${'threadNo' in only ? `thread:${only.threadNo}` : `execution:${only.executionId}`}`;
+}
+
+/** Who acts in a request of the principal's. */
+export function actorOf({ kind, id, prefix, grant }: Principal, requestId: string): Actor {
+  return { kind, id, via: prefix ?? grant?.madeBy, requestId };
 }
 
 /** @throws Problem forbidden */

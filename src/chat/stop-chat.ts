@@ -18,7 +18,7 @@ export async function stopChat(
   const thread = await holdThreadById(tx, scope, threadId);
   const executionId = thread && (await findUnfinished(tx, thread));
   if (thread === undefined || executionId === undefined) return undefined;
-  const request = { reason: null, mode: 'interrupt', by: scope.ownerId } as const;
+  const request = { reason: null, mode: 'interrupt', by: scope } as const;
   const afterCancel = await cancelUnfinished(tx, deps, thread.no, request);
   const afterCommit = () => {
     afterCancel();

@@ -65,6 +65,7 @@ const environment = z.object({
   SHUTDOWN_GRACE_MS: integer(20_000, 0, 3_600_000),
   LOG_FLUSH_INTERVAL_MS: integer(1, 0, 1000),
   CHUNK_RETENTION_DAYS: z.coerce.number().positive().max(3650).default(7),
+  OUTLAST_AUDIT_RETENTION_DAYS: z.coerce.number().min(0).max(36_500).default(0),
   MAINTENANCE_INTERVAL_MS: integer(10_000, 50, 3_600_000),
   OUTLAST_NOTIFY_URL: url,
   OUTLAST_NOTIFY_SECRET: webhookSecret,

@@ -16,6 +16,8 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { ApprovalEventKind, ApprovalKind, ApprovalStatus } from '../approvals/status.ts';
+import type { AuditAction, AuditSubject } from '../audit/actions.ts';
+import type { ActorKind } from '../audit/actor.ts';
 import type { TokenScope } from '../auth/token-scopes.ts';
 import type { NotificationStatus, NotificationType } from '../notifications/status.ts';
 
@@ -745,3 +747,36 @@ export const rateLimits = outlast.table('rate_limits', {
   // Without an index: that would cost each update its room in the page, and the table is as small as who is active.
   freeAt: time('free_at').notNull(),
 });
+
+/**
+ * Who did what, and to whose things. Written in the transaction of what it tells, and never changed: a trigger refuses
+ * that to everybody. It refers to nothing, for it outlives what it is about. Its actions: `src/audit/actions.ts`.
+ */
+export const auditLog = outlast.table(
+  'audit_log',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: tenantId(),
+    // Null: the whole tenant's.
+    ownerId: text('owner_id'),
+    actorKind: text('actor_kind').$type<ActorKind>().notNull(),
+    actor: text('actor').notNull(),
+    via: text('via'),
+    action: text('action').$type<AuditAction>().notNull(),
+    subjectType: text('subject_type').$type<AuditSubject>().notNull(),
+    subjectId: text('subject_id').notNull(),
+    executionId: uuid('execution_id'),
+    threadId: text('thread_id'),
+    requestId: text('request_id'),
+    details: json('details').$type<Record<string, unknown>>().notNull().default(sql`'{}'::json`),
+    at: time('at').notNull().default(sql`clock_timestamp()`),
+  },
+  (t) => [
+    index('audit_log_list_idx').on(t.tenantId, t.at, t.id),
+    index('audit_log_subject_idx').on(t.tenantId, t.subjectId, t.at, t.id),
+    check(
+      'audit_log_actor_kind_check',
+      sql`${t.actorKind} IN ('open', 'api-key', 'user', 'token', 'session', 'command', 'system')`,
+    ),
+  ],
+);

@@ -1,5 +1,6 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import type { AnyPgColumn } from 'drizzle-orm/pg-core';
+import type { Actor } from '../audit/actor.ts';
 import { approvals, threads, workflowExecutions } from './schema.ts';
 
 /** Whose data a query may touch. Every query that answers a caller takes one. */
@@ -15,6 +16,8 @@ export interface Scope {
   readonly only?: Only;
   /** Whose `Idempotency-Key`s it uses. Default: those of `ownerId`. */
   readonly keysOf?: string;
+  /** Who acts, as the audit log tells it. */
+  readonly actor?: Actor;
 }
 
 /** A thread with all that is in it, or one execution with what people are asked about it. */

@@ -1,5 +1,6 @@
 import { and, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
 import type { ChooseAgent } from '../agents/choose-agent.ts';
+import { actorIn } from '../audit/actor.ts';
 import type { Transaction } from '../db/database.ts';
 import { messageFiles, messages, workflowExecutions } from '../db/schema.ts';
 import type { Scope } from '../db/scope.ts';
@@ -52,7 +53,7 @@ export async function answerAgain(
   const agentId = request.chooseAgent(thread.agentId);
   const from = Math.floor(question.position / 2);
   const why = request.parts === undefined ? 'It is answered again' : 'The message was edited';
-  const cancel = { reason: why, mode: 'discard', by: scope.ownerId } as const;
+  const cancel = { reason: why, mode: 'discard', by: scope } as const;
   const afterCancel = await cancelUnfinished(tx, deps, thread.no, cancel, from);
   await tx
     .delete(messages)
@@ -70,6 +71,10 @@ export async function answerAgain(
     dropsFrom: from,
     input: { id: question.id, role: 'user', parts: request.parts ?? question.parts },
     isBusy,
+    asked: {
+      by: actorIn(scope),
+      action: request.parts === undefined ? 'message.regenerated' : 'message.edited',
+    },
   });
   const launch = () => {
     afterCancel();

@@ -35,7 +35,7 @@ export interface CancelRequest {
   reason: string | null;
   mode: CancelMode;
   /** Who cancels. */
-  by: string;
+  by: Scope;
 }
 
 /**

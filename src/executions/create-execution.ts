@@ -1,6 +1,7 @@
 import { and, desc, eq, inArray } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { ChooseAgent } from '../agents/choose-agent.ts';
+import { actorIn } from '../audit/actor.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import type { Transaction } from '../db/database.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
@@ -73,6 +74,7 @@ export async function createExecution(
     input,
     metadata: request.metadata,
     isBusy: activeId !== undefined,
+    asked: { by: actorIn(scope), action: 'execution.started' },
   });
   const launch = () => {
     afterInterrupt();
@@ -103,7 +105,7 @@ async function interrupt(
   scope: Scope,
   thread: ThreadRow,
 ): Promise<() => void> {
-  const request = { reason: INTERRUPTED, mode: 'interrupt', by: scope.ownerId } as const;
+  const request = { reason: INTERRUPTED, mode: 'interrupt', by: scope } as const;
   return cancelUnfinished(tx, deps, thread.no, request);
 }
 

@@ -1,3 +1,5 @@
+import { actorIn } from '../audit/actor.ts';
+import { recordAudit, threadIdOf } from '../audit/record-audit.ts';
 import { type Chunk } from '../chunks/chunk.ts';
 import { insertInTransaction } from '../chunks/insert-rows.ts';
 import { INBOX } from '../chunks/log-hints.ts';
@@ -33,12 +35,21 @@ export async function endByCancel(
   const cancelled: Cancelled = {
     status: 'cancelled',
     mode: request.mode,
-    by: request.by,
+    by: request.by.ownerId,
     reason: request.reason === null ? null : plainText(request.reason),
   };
   const { message, rows, lastSeq } = await endLog(tx, execution, cancelled);
   const finalised = await finalise(tx, deps, execution, { outcome: cancelled, message, lastSeq });
-  const { id: executionId, segment, status } = execution;
+  const { id: executionId, tenantId, ownerId, segment, status } = execution;
+  await recordAudit(tx, actorIn(request.by), {
+    action: 'execution.cancelled',
+    tenantId,
+    ownerId,
+    subjectId: executionId,
+    executionId,
+    threadId: threadIdOf(executionId),
+    details: { was: status, mode: request.mode },
+  });
   // The workflow of one that runs ends by itself, or as an orphan of a dead process: what it checkpoints on its way
   // would be left behind if its row were gone.
   if (status === 'queued' && segment > 0) await deps.discard(tx, [{ executionId, segment }]);

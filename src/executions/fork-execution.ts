@@ -1,5 +1,6 @@
 import { and, eq, isNotNull, lte, sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
+import { actorIn } from '../audit/actor.ts';
 import type { Chunk } from '../chunks/chunk.ts';
 import { isFinal } from '../chunks/chunk.ts';
 import { insertInTransaction } from '../chunks/insert-rows.ts';
@@ -43,6 +44,11 @@ export async function forkExecution(
     input,
     metadata,
     isBusy: false,
+    asked: {
+      by: actorIn(scope),
+      action: 'execution.forked',
+      details: { forkOf: original.id, fromTurn },
+    },
   });
   const { executionId: forkId, executionNo } = fork;
   const rows = makeRows([startOf(fork), ...entries], 1, 0);

@@ -1,5 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
+import { actorIn } from '../audit/actor.ts';
 import type { Transaction } from '../db/database.ts';
 import { messages, workflowExecutions } from '../db/schema.ts';
 import type { Scope } from '../db/scope.ts';
@@ -46,5 +47,6 @@ export async function retryExecution(
     input: failed.input,
     metadata: failed.metadata,
     isBusy,
+    asked: { by: actorIn(scope), action: 'execution.retried', details: { retryOf: failed.id } },
   });
 }

@@ -4,6 +4,7 @@ import type { Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { appRoutes } from './routes/apps.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { cancelRoutes } from './routes/cancel.ts';
 import { chatRoutes } from './routes/chat.ts';
 import { documentationRoutes } from './routes/documentation.ts';
@@ -36,6 +37,7 @@ export function allRoutes({ version }: Pick<HttpDeps, 'version'>): Route[] {
     ...approvalRoutes,
     ...notificationRoutes,
     ...inboxRoutes,
+    ...auditRoutes,
     ...chatRoutes,
     ...appRoutes,
     ...operationRoutes,

@@ -1,6 +1,6 @@
 import type { Application, Request, Response } from 'express';
 import { onlyAgents } from '../agents/only-agents.ts';
-import { admitToken, demand, OPEN_PRINCIPAL, type Principal, scopeOf } from '../auth/principal.ts';
+import { actorOf, admitToken, demand, OPEN_PRINCIPAL, type Principal, scopeOf } from '../auth/principal.ts';
 import { Problem } from '../problems/problem.ts';
 import { type Answer, type StreamAnswer, send, setHeaders } from './answer.ts';
 import { clientAddress } from './client-address.ts';
@@ -130,7 +130,7 @@ async function parseCall(
     query,
     headers,
     body,
-    scope: scopeOf(principal),
+    scope: { ...scopeOf(principal), actor: actorOf(principal, String(res.getHeader('x-request-id'))) },
     principal,
     demand: (access) => demand(principal, access),
     method: req.method,

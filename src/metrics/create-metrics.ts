@@ -152,6 +152,7 @@ function countMaintenance({ counter }: Instruments): Metrics['maintained'] {
     ['tokensRemoved', counter('outlast_retention_removed_tokens_total')],
     ['notificationsRemoved', counter('outlast_retention_removed_notifications_total')],
     ['challengesRemoved', counter('outlast_retention_removed_challenges_total')],
+    ['auditEntriesRemoved', counter('outlast_retention_removed_audit_entries_total')],
   ] as const;
   return (done) => {
     for (const [what, each] of counters) each.inc(done[what] ?? 0);

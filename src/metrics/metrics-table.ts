@@ -145,6 +145,10 @@ export const METRICS = {
     type: 'counter',
     help: 'Spent challenges that were removed',
   },
+  outlast_retention_removed_audit_entries_total: {
+    type: 'counter',
+    help: 'Entries of the audit log that were removed',
+  },
   outlast_http_open_streams: {
     type: 'gauge',
     help: 'Answers that are open streams',

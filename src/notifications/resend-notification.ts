@@ -1,5 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm';
-import type { Executor } from '../db/database.ts';
+import { actorIn } from '../audit/actor.ts';
+import { recordAudit, threadIdOf } from '../audit/record-audit.ts';
+import type { Transaction } from '../db/database.ts';
 import { notifications } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
 import { notificationNotFound } from './get-notification.ts';
@@ -10,12 +12,22 @@ import { type Notification, toNotification } from './view.ts';
  * sent now instead of later. A try that is under way goes on.
  * @throws Problem not-found
  */
-export async function resendNotification(db: Executor, scope: Scope, id: string): Promise<Notification> {
-  const [row] = await db
+export async function resendNotification(tx: Transaction, scope: Scope, id: string): Promise<Notification> {
+  const [row] = await tx
     .update(notifications)
     .set({ status: 'pending', failures: 0, nextAttemptAt: sql`clock_timestamp()`, endedAt: null })
     .where(and(within(notifications, scope), eq(notifications.id, id)))
     .returning();
   if (row === undefined) throw notificationNotFound(id);
+  const { tenantId, ownerId, executionId, type } = row;
+  await recordAudit(tx, actorIn(scope), {
+    action: 'notification.resent',
+    tenantId,
+    ownerId,
+    subjectId: id,
+    executionId,
+    threadId: threadIdOf(executionId),
+    details: { type },
+  });
   return toNotification(row);
 }

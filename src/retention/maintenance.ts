@@ -6,6 +6,7 @@ import { expireLogs } from './expire-logs.ts';
 import { inBatches } from './in-batches.ts';
 import { packLogs } from './pack-logs.ts';
 import { removeAccessTokens } from './remove-access-tokens.ts';
+import { removeAuditEntries } from './remove-audit-entries.ts';
 import { removeDeletedLogs } from './remove-deleted-logs.ts';
 import { removeExpiredLogs } from './remove-expired-logs.ts';
 import { removeIdempotencyKeys } from './remove-idempotency-keys.ts';
@@ -23,6 +24,8 @@ export interface MaintenanceOptions {
   db: Database;
   intervalMs: number;
   chunkRetentionDays: number;
+  /** Default: 0, for ever. */
+  auditRetentionDays?: number;
   /** Default: a minute. */
   packAfterMs?: number;
   /** Removes at most `limit` workflows of ended segments; the engine that ran them knows where they are. */
@@ -90,6 +93,7 @@ export class Maintenance {
       db,
       logger,
       chunkRetentionDays,
+      auditRetentionDays = 0,
       packAfterMs = PACK_AFTER_MS,
       removeEndedSegments,
     } = this.#options;
@@ -106,6 +110,9 @@ export class Maintenance {
       { name: 'remove-access-tokens', batches: removeAccessTokens(db) },
       { name: 'remove-notifications', batches: removeNotifications(db, chunkRetentionDays) },
       { name: 'remove-spent-challenges', batches: removeSpentChallenges(db) },
+      ...(auditRetentionDays > 0
+        ? [{ name: 'remove-audit-entries', batches: removeAuditEntries(db, auditRetentionDays) }]
+        : []),
     ];
   }
 

@@ -13,6 +13,7 @@ export interface Tally {
   tokensRemoved: number;
   notificationsRemoved: number;
   challengesRemoved: number;
+  auditEntriesRemoved: number;
 }
 
 /** A role's work, a committed batch at a time: between two of them it may be ended at any time. */
@@ -31,6 +32,7 @@ export function emptyTally(): Tally {
     tokensRemoved: 0,
     notificationsRemoved: 0,
     challengesRemoved: 0,
+    auditEntriesRemoved: 0,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Transaction } from '../db/database.ts';
 import { threads } from '../db/schema.ts';
 import { owned, type Scope } from '../db/scope.ts';
 import { Problem } from '../problems/problem.ts';
+import { auditThread } from './audit-thread.ts';
 import { getThread } from './get-thread.ts';
 import type { Thread } from './view.ts';
 
@@ -24,5 +25,6 @@ export async function createThread(tx: Transaction, scope: Scope, request: NewTh
     .onConflictDoNothing()
     .returning({ no: threads.no });
   if (inserted.length === 0) throw new Problem('thread-exists', `You already have a thread ${id}`);
+  await auditThread(tx, scope, { ...owned(scope), id }, { action: 'thread.created' });
   return getThread(tx, scope, id);
 }

@@ -7,6 +7,7 @@ import type { Scope } from '../db/scope.ts';
 import type { CancelDeps } from '../executions/cancel-execution.ts';
 import { OwnershipLost } from '../executions/ownership.ts';
 import { removeDeletedLogs } from '../retention/remove-deleted-logs.ts';
+import { auditThread } from './audit-thread.ts';
 import { findThreadNo } from './find-thread-no.ts';
 
 export interface DeleteDeps extends CancelDeps {
@@ -34,7 +35,7 @@ type ExecutionRow = Pick<typeof workflowExecutions.$inferSelect, keyof typeof NE
 export async function deleteThread(deps: DeleteDeps, scope: Scope, id: string): Promise<void> {
   const threadNo = await whilePatient(FROZEN_OWNER_PATIENCE_MS, () => findThreadNo(deps.db.orm, scope, id));
   const removed = await whilePatient(FROZEN_OWNER_PATIENCE_MS, () =>
-    transaction(deps.db, (tx) => removeThread(tx, deps, threadNo)),
+    transaction(deps.db, (tx) => removeThread(tx, deps, scope, threadNo)),
   );
   for (const execution of removed) tell(deps, execution);
   deps.publish(INBOX, []);
@@ -60,9 +61,11 @@ async function removeLogs(deps: DeleteDeps, executions: readonly ExecutionRow[])
 async function removeThread(
   tx: Transaction,
   { discard }: DeleteDeps,
+  scope: Scope,
   threadNo: number,
 ): Promise<ExecutionRow[]> {
-  await tx.select({ no: threads.no }).from(threads).where(eq(threads.no, threadNo)).for('update');
+  const [thread] = await tx.select().from(threads).where(eq(threads.no, threadNo)).for('update');
+  if (thread === undefined) return [];
   const executions = await tx
     .select(NEEDED)
     .from(workflowExecutions)
@@ -80,6 +83,8 @@ async function removeThread(
     INSERT INTO outlast.deleted_logs (execution_no, tenant_id)
     SELECT no, tenant_id FROM outlast.workflow_executions WHERE thread_no = ${threadNo}`);
   await tx.delete(threads).where(eq(threads.no, threadNo));
+  const details = { executions: executions.length };
+  await auditThread(tx, scope, thread, { action: 'thread.deleted', details });
   return executions;
 }
 

@@ -2,6 +2,7 @@ import { eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/database.ts';
 import { threads } from '../db/schema.ts';
 import type { Scope } from '../db/scope.ts';
+import { auditThread } from './audit-thread.ts';
 import { threadNotFound } from './get-thread.ts';
 import { holdThreadById } from './hold-thread.ts';
 import { mergePatch } from './merge-patch.ts';
@@ -37,4 +38,6 @@ export async function updateThread(
       updatedAt: sql`clock_timestamp()`,
     })
     .where(eq(threads.no, thread.no));
+  const changed = Object.keys(patch);
+  await auditThread(tx, scope, thread, { action: 'thread.updated', details: { changed } });
 }

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { sql } from 'drizzle-orm';
 import { ApprovalExpirer } from '../../src/approvals/approval-expirer.ts';
 import { findOverdue } from '../../src/approvals/expire-approvals.ts';
+import { listAudit } from '../../src/audit/list-audit.ts';
 import { type Database, transaction } from '../../src/db/database.ts';
+import { OPEN_SCOPE } from '../../src/db/scope.ts';
 import type { OwnedExecution } from '../../src/executions/owned-execution.ts';
 import { ThreadNews } from '../../src/threads/thread-news.ts';
 import {
@@ -76,6 +78,16 @@ describe('an approval that nobody decided in time', () => {
     expect(await historyOf(db, approval.id)).toMatchObject([
       { kind: 'requested' },
       { kind: 'expired', by: 'policy' },
+    ]);
+    const audited = await listAudit(db.orm, OPEN_SCOPE, { subjectId: approval.id }, { limit: 50 });
+    expect(audited.data).toMatchObject([
+      {
+        action: 'approval.expired',
+        actorKind: 'system',
+        actor: 'policy',
+        executionId: owned.claimed.id,
+        details: { decision: 'expired', isEdited: false },
+      },
     ]);
     expect(recorded.launched).toEqual([`${owned.claimed.id}:2`]);
     expect(await callsOf(db, owned)).toMatchObject([{ status: 'denied', errorCode: 'approval-expired' }]);

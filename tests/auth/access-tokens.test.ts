@@ -7,6 +7,7 @@ import { OPEN_PRINCIPAL, type Principal, scopeOf } from '../../src/auth/principa
 import { revokeAccessToken } from '../../src/auth/revoke-access-token.ts';
 import { revokeApiKey } from '../../src/auth/revoke-api-key.ts';
 import { type Database, openDatabase, transaction } from '../../src/db/database.ts';
+import { OPEN_SCOPE } from '../../src/db/scope.ts';
 import { createIn, executionOf } from '../support/executions.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -137,8 +138,9 @@ test('who asks for one while its thread is deleted waits, and then there is no s
   const deleting = await db.pool.connect();
   await deleting.query('BEGIN');
   await deleting.query('DELETE FROM outlast.threads WHERE no = $1', [threadNo]);
+  const nobody = { principal: OPEN_PRINCIPAL, scope: OPEN_SCOPE };
   const asked = [{ executionId }, { threadId: 'going' }].map((target) =>
-    transaction(db, (tx) => giveToken(tx, OPEN_PRINCIPAL, target, { scope: 'read', ttlSeconds: 60 })),
+    transaction(db, (tx) => giveToken(tx, nobody, target, { scope: 'read', ttlSeconds: 60 })),
   );
   const outcomes = Promise.allSettled(asked);
   await waitFor(

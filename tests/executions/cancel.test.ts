@@ -173,7 +173,7 @@ describe('a cancel of', () => {
       sql`UPDATE outlast.tool_calls SET status = 'running', attempt = 1 WHERE tool_call_id = 'c4' AND execution_id = ${id}`,
     );
     await suspend(owned);
-    await cancel(db, id, { by: 'ann' });
+    await cancel(db, id, { by: { ...OPEN_SCOPE, ownerId: 'ann' } });
     const record = await soundRecord(id);
     expect(record.calls.map(({ toolCallId, status, errorCode }) => [toolCallId, status, errorCode])).toEqual([
       ['c1', 'failed', 'cancelled'],
@@ -231,7 +231,7 @@ describe('a cancel of', () => {
 
   test('any one is in its timeline: who, why and how', async () => {
     const owned = await createSpeaking();
-    await cancel(db, owned.claimed.id, { reason: 'enough', by: 'local' });
+    await cancel(db, owned.claimed.id, { reason: 'enough' });
     const entries = await readTimeline(db, OPEN_SCOPE, owned.claimed.id);
     expect(entries.at(-1)).toMatchObject({
       kind: 'cancel',

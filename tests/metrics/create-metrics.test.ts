@@ -11,6 +11,7 @@ test('counts what the batches of the maintenance have done', async () => {
   metrics.maintained({ segmentsRemoved: 6 });
   metrics.maintained({ keysRemoved: 7 });
   metrics.maintained({ notificationsRemoved: 8 });
+  metrics.maintained({ auditEntriesRemoved: 9 });
   metrics.maintained({ tokensRemoved: 9 });
   metrics.maintained({ challengesRemoved: 10 });
   const { samples } = parseScrape(await metrics.scrape());
@@ -23,6 +24,7 @@ test('counts what the batches of the maintenance have done', async () => {
     outlast_retention_removed_workflows_total: 6,
     outlast_retention_removed_keys_total: 7,
     outlast_retention_removed_notifications_total: 8,
+    outlast_retention_removed_audit_entries_total: 9,
     outlast_retention_removed_tokens_total: 9,
     outlast_retention_removed_challenges_total: 10,
   });

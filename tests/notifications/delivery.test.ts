@@ -294,7 +294,7 @@ describe('a notification that is sent again', () => {
     await sendDue();
     expect(await now()).toMatchObject({ status: 'failed', tries: 1 });
     for (status of [500, 200, 200]) {
-      await resendNotification(db.orm, OPEN_SCOPE, id);
+      await transaction(db, (tx) => resendNotification(tx, OPEN_SCOPE, id));
       expect(await now()).toMatchObject({ status: 'pending', failures: 0, endedAt: null });
       expect(await sendDue()).toBe(1);
     }
@@ -316,7 +316,7 @@ test('a stranger learns nothing of a notification, and cannot have it sent', asy
     expect(page).toEqual({ data: [], nextCursor: null });
     for (const missing of [
       getNotification(db.orm, scope, id),
-      resendNotification(db.orm, scope, id),
+      transaction(db, (tx) => resendNotification(tx, scope, id)),
       getNotification(db.orm, OPEN_SCOPE, before.executionId),
     ]) {
       await expect(missing).rejects.toMatchObject({ code: 'not-found' });

@@ -14,7 +14,7 @@ export async function cancel(
   request: Partial<CancelRequest> = {},
   deps: Partial<CancelDeps> = {},
 ): Promise<void> {
-  const whole: CancelRequest = { reason: null, mode: 'interrupt', by: 'local', ...request };
+  const whole: CancelRequest = { reason: null, mode: 'interrupt', by: OPEN_SCOPE, ...request };
   const after = await transaction(db, (tx) =>
     cancelExecution(tx, cancelDeps(deps), OPEN_SCOPE, executionId, whole),
   );

@@ -48,6 +48,7 @@ export const METHODS = {
     get: 'getNotification',
     resend: 'resendNotification',
   },
+  audit: { list: 'listAudit' },
   server: {
     health: 'getHealth',
     readiness: 'getReadiness',

@@ -407,6 +407,45 @@ export interface Operations {
     body: undefined;
     answer: ApprovalDetail;
   };
+  /** List who did what, newest first */
+  listAudit: {
+    query: {
+      action?: (
+        | 'execution.started'
+        | 'execution.retried'
+        | 'execution.forked'
+        | 'execution.cancelled'
+        | 'message.edited'
+        | 'message.regenerated'
+        | 'thread.created'
+        | 'thread.updated'
+        | 'thread.deleted'
+        | 'approval.decided'
+        | 'approval.assigned'
+        | 'approval.expired'
+        | 'notification.resent'
+        | 'key.created'
+        | 'key.revoked'
+        | 'token.created'
+      )[];
+      actor?: string;
+      subjectType?: 'execution' | 'message' | 'thread' | 'approval' | 'notification' | 'key' | 'token';
+      subjectId?: string;
+      executionId?: string;
+      threadId?: string;
+      /** Inclusive. */
+      createdAfter?: string;
+      /** Exclusive. */
+      createdBefore?: string;
+      limit?: number;
+      cursor?: string;
+    };
+    body: undefined;
+    answer: {
+      data: AuditEntry[];
+      nextCursor: string | null;
+    };
+  };
   /** Send what is new in a chat, and stream the answer */
   sendChat: {
     query: {
@@ -993,6 +1032,48 @@ export interface ApprovalDetail {
   }[];
 }
 /**
+ * Who did what, and to whose things.
+ *
+ */
+export interface AuditEntry {
+  id: string;
+  at: string;
+  action:
+    | 'execution.started'
+    | 'execution.retried'
+    | 'execution.forked'
+    | 'execution.cancelled'
+    | 'message.edited'
+    | 'message.regenerated'
+    | 'thread.created'
+    | 'thread.updated'
+    | 'thread.deleted'
+    | 'approval.decided'
+    | 'approval.assigned'
+    | 'approval.expired'
+    | 'notification.resent'
+    | 'key.created'
+    | 'key.revoked'
+    | 'token.created';
+  /** `command`: somebody at the command line; `system`: Outlast itself. */
+  actorKind: 'open' | 'api-key' | 'user' | 'token' | 'session' | 'command' | 'system';
+  /** The id of the key, the user or the token; `policy` where nobody decided. */
+  actor: string;
+  /** The prefix of a key; who gave the token away. */
+  via: string | null;
+  /** Whose things it is about; null: the tenant’s. */
+  ownerId: string | null;
+  subjectType: 'execution' | 'message' | 'thread' | 'approval' | 'notification' | 'key' | 'token';
+  subjectId: string;
+  executionId: string | null;
+  threadId: string | null;
+  /** As `x-request-id` of the answer had it. */
+  requestId: string | null;
+  details: {
+    [k: string]: unknown;
+  };
+}
+/**
  * What `useChat` of the AI SDK sends.
  *
  */
@@ -1060,6 +1141,7 @@ export const OPERATIONS = {
   listApprovals: ['GET', '/approvals', 'query'],
   streamApprovals: ['GET', '/approvals/stream', 'none'],
   getApproval: ['GET', '/approvals/{id}', 'none'],
+  listAudit: ['GET', '/audit', 'query'],
   sendChat: ['POST', '/api/chat', 'body'],
   resumeChat: ['GET', '/api/chat/{id}/stream', 'query'],
   stopChat: ['POST', '/api/chat/{id}/stop', 'none'],

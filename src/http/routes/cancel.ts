@@ -47,7 +47,7 @@ const cancel = route({
     const { params, scope, body } = call;
     const { reason = null, mode = 'interrupt' } = body ?? {};
     const outcome = await idempotently(deps.db, call, FROZEN_OWNER_PATIENCE_MS, async (tx) => {
-      const request = { reason, mode, by: scope.ownerId };
+      const request = { reason, mode, by: scope };
       const afterCommit = await cancelExecution(tx, deps, scope, params.id, request);
       const execution = await getExecution(tx, scope, params.id);
       return { status: 202, headers: {}, body: { execution }, afterCommit };

@@ -65,12 +65,12 @@ const forThread = route({
 
 /** One whose commit was not heard of leaves a token that nobody has, and that ends by itself. */
 async function give(
-  { principal, body }: Call<unknown, unknown, unknown, TokenRequest>,
+  call: Call<unknown, unknown, unknown, TokenRequest>,
   { db }: HttpDeps,
   target: TokenTarget,
 ): Promise<Answer> {
   const { token, expiresAt } = await whilePatient(FROZEN_OWNER_PATIENCE_MS, () =>
-    transaction(db, (tx) => giveToken(tx, principal, target, body)),
+    transaction(db, (tx) => giveToken(tx, call, target, call.body)),
   );
   return json({ token, expiresAt: expiresAt.toISOString() }, 201);
 }
