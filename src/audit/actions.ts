@@ -1,4 +1,4 @@
-/** What is written down when somebody does it, and what kind of thing each is about. */
+/** What is written down when somebody does it, and what kind of thing each is about; `docs/audit.md` has the same table. */
 export const SUBJECT_OF = {
   'execution.started': 'execution',
   'execution.retried': 'execution',

@@ -12,6 +12,9 @@ export const APP_ROLE = 'outlast_app';
 
 /** Looked at before a tenant is known, which is what they tell. */
 const NOT_FOR_APP = ['api_keys', 'apps'];
+/** Read and written, and never changed. */
+const APPEND_ONLY = ['audit_log'];
+const PRIVILEGES: readonly Grant['privilege'][] = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
 const TRIES = 20;
 const RETRY_MS = 50;
 
@@ -73,17 +76,17 @@ async function refused(client: pg.ClientBase, cause: unknown): Promise<Error> {
  * @throws Error when the policies would not hold for the role
  */
 export async function grantToApp(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ table: string; isView: boolean }>(
-    `SELECT c.oid::regclass::text AS table, c.relkind = 'v' AS "isView"
+  const { rows } = await client.query<{ table: string; privileges: number }>(
+    `SELECT c.oid::regclass::text AS table,
+       CASE WHEN c.relkind = 'v' THEN 1 WHEN c.relname = ANY ($2) THEN 2 ELSE 4 END AS privileges
      FROM pg_class c
      WHERE c.relnamespace = 'outlast'::regnamespace AND c.relname <> ALL ($1)
        AND (c.relkind = 'r' AND c.relrowsecurity OR c.relkind = 'v' AND 'security_invoker=true' = ANY (c.reloptions))`,
-    [NOT_FOR_APP],
+    [NOT_FOR_APP, APPEND_ONLY],
   );
-  const grants = rows.flatMap(({ table, isView }): Grant[] => {
-    const privileges = isView ? (['SELECT'] as const) : (['SELECT', 'INSERT', 'UPDATE', 'DELETE'] as const);
-    return privileges.map((privilege) => ({ table, privilege }));
-  });
+  const grants = rows.flatMap(({ table, privileges }): Grant[] =>
+    PRIVILEGES.slice(0, privileges).map((privilege) => ({ table, privilege })),
+  );
   await grantMissing(client, APP_ROLE, 'outlast', grants);
   await demandPolicies(client);
 }

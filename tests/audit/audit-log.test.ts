@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { asc, sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
+import { SUBJECT_OF } from '../../src/audit/actions.ts';
 import { COMMAND } from '../../src/audit/actor.ts';
 import { listAudit } from '../../src/audit/list-audit.ts';
 import { recordAudit } from '../../src/audit/record-audit.ts';
@@ -194,4 +196,13 @@ describe('the list', () => {
     expect(plan).toContain(`Index Scan Backward using ${index}`);
     expect(plan).not.toContain('Sort');
   });
+});
+
+test('the page of the audit log has each action, with what it is about', async () => {
+  const page = await readFile('docs/audit.md', 'utf8');
+  const documented = [...page.matchAll(/^\| `(\w+\.\w+)` +\| (\w+) +\|/gm)].map(([, action, subject]) => [
+    action,
+    subject,
+  ]);
+  expect(documented).toEqual(Object.entries(SUBJECT_OF));
 });

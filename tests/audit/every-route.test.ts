@@ -235,16 +235,16 @@ const CHANGING = allRoutes({ version: { version: '0', node: '0', applicationVers
 const NAMES = Object.keys(REQUESTS);
 
 let client: pg.Client;
-/** Ann's, and may change nothing. */
-let reader: Record<string, string>;
+/** A key of Ann's that may do none of this. */
+let counter: Record<string, string>;
 
 beforeAll(async () => {
   world = await startAuthWorld(ENV);
   url = world.server.url;
   client = new pg.Client({ connectionString: world.server.databaseUrl });
   await client.connect();
-  const key = await world.makeKey({ scopes: ['executions:read', 'approvals:read'], ownerId: 'ann' });
-  reader = key.headers;
+  const key = await world.makeKey({ scopes: ['metrics:read'], ownerId: 'ann' });
+  counter = key.headers;
 });
 afterAll(async () => {
   await client.end();
@@ -307,7 +307,7 @@ describe('every route that changes something', () => {
     const before = await stored();
     const known = await audited();
 
-    expect((await send(name, request, reader)).status).toBe(403);
+    expect((await send(name, request, counter)).status).toBe(403);
     expect(await stored()).toEqual(before);
 
     await whileNothingCanBeWrittenDown(async () => {
@@ -338,7 +338,7 @@ describe('every route that changes something', () => {
 
   test('has an action, and each action a route', async () => {
     const actions = (await audited()).map(({ action }) => action);
-    expect([...new Set([...actions, ...ELSEWHERE])].sort()).toEqual([...AUDIT_ACTIONS].sort());
+    expect(new Set([...actions, ...ELSEWHERE])).toEqual(new Set(AUDIT_ACTIONS));
   });
 });
 

@@ -18,10 +18,10 @@ import {
 
 const remove = (url: string, threadId: string) => ask(url, `/threads/${threadId}`, { method: 'DELETE' });
 
-/** The tables that have a row, beside the keys of requests. */
+/** The tables that have a row, beside the log that outlives what it tells of. */
 async function tablesWithRows(databaseUrl: string): Promise<string[]> {
-  const counts = Object.entries(await countRows(databaseUrl));
-  return counts.flatMap(([table, rows]) => (rows > 0 ? [table] : []));
+  const { audit_log: _, ...counts } = await countRows(databaseUrl);
+  return Object.entries(counts).flatMap(([table, rows]) => (rows > 0 ? [table] : []));
 }
 
 describe('a thread that is deleted at another process than the one that answers in it', () => {
