@@ -14,7 +14,6 @@ export const APP_ROLE = 'outlast_app';
 const NOT_FOR_APP = ['api_keys', 'apps'];
 /** Read and written, and never changed. */
 const APPEND_ONLY = ['audit_log'];
-const PRIVILEGES: readonly Grant['privilege'][] = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
 const TRIES = 20;
 const RETRY_MS = 50;
 
@@ -76,16 +75,17 @@ async function refused(client: pg.ClientBase, cause: unknown): Promise<Error> {
  * @throws Error when the policies would not hold for the role
  */
 export async function grantToApp(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ table: string; privileges: number }>(
+  const { rows } = await client.query<{ table: string; privileges: Grant['privilege'][] }>(
     `SELECT c.oid::regclass::text AS table,
-       CASE WHEN c.relkind = 'v' THEN 1 WHEN c.relname = ANY ($2) THEN 2 ELSE 4 END AS privileges
+       CASE WHEN c.relkind = 'v' THEN '{SELECT}' WHEN c.relname = ANY ($2) THEN '{SELECT,INSERT}'
+            ELSE '{SELECT,INSERT,UPDATE,DELETE}' END::text[] AS privileges
      FROM pg_class c
      WHERE c.relnamespace = 'outlast'::regnamespace AND c.relname <> ALL ($1)
        AND (c.relkind = 'r' AND c.relrowsecurity OR c.relkind = 'v' AND 'security_invoker=true' = ANY (c.reloptions))`,
     [NOT_FOR_APP, APPEND_ONLY],
   );
   const grants = rows.flatMap(({ table, privileges }): Grant[] =>
-    PRIVILEGES.slice(0, privileges).map((privilege) => ({ table, privilege })),
+    privileges.map((privilege) => ({ table, privilege })),
   );
   await grantMissing(client, APP_ROLE, 'outlast', grants);
   await demandPolicies(client);
