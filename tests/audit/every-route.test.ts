@@ -361,6 +361,21 @@ describe('a chat', () => {
   });
 });
 
+test('what is so already is not written down again, also where no key says so', async () => {
+  const { approvalId, executionId, threadId } = await waiting();
+  const post = (path: string, body: object) => ask(url, path, { headers: ANN, body });
+  for (let i = 0; i < 2; i++) await post(`/approvals/${approvalId}/assign`, { assignee: 'bob' });
+  for (let i = 0; i < 2; i++) await post(`/executions/${executionId}/cancel`, {});
+  for (let i = 0; i < 2; i++) await post(`/threads/${threadId}/messages`, { id: 'm2', text: 'say again' });
+  const entries = await audited(ANN, `&threadId=${threadId}`);
+  expect(entries.map(({ action }) => action)).toEqual([
+    'execution.started',
+    'execution.cancelled',
+    'approval.assigned',
+    'execution.started',
+  ]);
+});
+
 describe('what a new message interrupts', () => {
   test('is written down as cancelled by whoever sent it', async () => {
     const { executionId, threadId } = await waiting();
