@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
+import { COMMAND } from '../audit/actor.ts';
+import { auditing } from '../audit/record-audit.ts';
 import type { Executor } from '../db/database.ts';
 import { apps } from '../db/schema.ts';
 
@@ -16,19 +18,29 @@ export interface NewApp {
   difficulty: number;
 }
 
-/** @returns the id, which its pages name: no secret */
+/** Makes an app at the command line. @returns the id, which its pages name: no secret */
 export async function createApp(
   db: Executor,
   { allowedOrigins, agentIds, ...fields }: NewApp,
 ): Promise<string> {
   const id = uuidv7();
-  await db.insert(apps).values({
-    id,
-    ...fields,
-    allowedOrigins: [...allowedOrigins],
-    agentIds: [...agentIds],
-    challengeSecret: randomBytes(32),
-    createdAt: sql`clock_timestamp()`,
-  });
+  const { name, tenantId } = fields;
+  const entry = {
+    action: 'app.created',
+    tenantId,
+    ownerId: null,
+    subjectId: id,
+    details: { name, allowedOrigins, agentIds },
+  } as const;
+  await auditing(db, COMMAND, entry)
+    .insert(apps)
+    .values({
+      id,
+      ...fields,
+      allowedOrigins: [...allowedOrigins],
+      agentIds: [...agentIds],
+      challengeSecret: randomBytes(32),
+      createdAt: sql`clock_timestamp()`,
+    });
   return id;
 }

@@ -1,4 +1,5 @@
 import { uuidv7 } from 'uuidv7';
+import { recordAudit } from '../audit/record-audit.ts';
 import { createAccessToken } from '../auth/create-access-token.ts';
 import { type Database, transaction } from '../db/database.ts';
 import type { Solution } from './challenge.ts';
@@ -15,12 +16,13 @@ export async function openSession(
   db: Database,
   app: App,
   sent: Solution | string,
+  requestId?: string,
 ): Promise<{ token: string; expiresAt: Date }> {
   const solved = await checkSolution(app, sent);
   const ownerId = `anon:${uuidv7()}`;
   const { token, expiresAt } = await transaction(db, async (tx) => {
     await spendChallenge(tx, app, solved);
-    return createAccessToken(tx, {
+    const session = await createAccessToken(tx, {
       kind: 'session',
       tenantId: app.tenantId,
       ownerId,
@@ -33,6 +35,13 @@ export async function openSession(
       ttlSeconds: app.sessionTtlSeconds,
       endsAt: null,
     });
+    const { id } = session;
+    await recordAudit(
+      tx,
+      { kind: 'session', id, via: app.id, requestId },
+      { action: 'session.opened', tenantId: app.tenantId, ownerId, subjectId: id },
+    );
+    return session;
   });
   return { token, expiresAt };
 }

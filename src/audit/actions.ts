@@ -16,6 +16,9 @@ export const SUBJECT_OF = {
   'key.created': 'key',
   'key.revoked': 'key',
   'token.created': 'token',
+  'session.opened': 'session',
+  'app.created': 'app',
+  'app.disabled': 'app',
 } as const;
 
 export type AuditAction = keyof typeof SUBJECT_OF;

@@ -5,9 +5,9 @@ export type ActorKind = (typeof ACTOR_KINDS)[number];
 /** Who did something. Whose things they did it to is another matter. */
 export interface Actor {
   readonly kind: ActorKind;
-  /** Of the key, the user or the token; a key of a user's acts as itself. */
+  /** Of the key, the user, the token or the session; a key of a user's acts as itself. */
   readonly id: string;
-  /** By what people know it: the prefix of a key; for a token, who gave it away. */
+  /** By what people know it: the prefix of a key; for a token, who gave it away; for a session, its app. */
   readonly via?: string | undefined;
   /** Of the request in which they did it. */
   readonly requestId?: string | undefined;

@@ -12,10 +12,13 @@ export const auditEntrySchema = z
     actorKind: z.enum(ACTOR_KINDS).meta({
       description: '`command`: somebody at the command line; `system`: Outlast itself.',
     }),
-    actor: z
+    actor: z.string().meta({
+      description: 'The id of the key, the user, the token or the session; `policy` where nobody decided.',
+    }),
+    via: z
       .string()
-      .meta({ description: 'The id of the key, the user or the token; `policy` where nobody decided.' }),
-    via: z.string().nullable().meta({ description: 'The prefix of a key; who gave the token away.' }),
+      .nullable()
+      .meta({ description: 'The prefix of a key; who gave the token away; the app of a session.' }),
     ownerId: z.string().nullable().meta({ description: 'Whose things it is about; null: the tenant’s.' }),
     subjectType: z.enum(AUDIT_SUBJECTS),
     subjectId: z.string(),

@@ -67,8 +67,10 @@ export class AccessTokens {
 
 function principalOf({ row, app }: Found): Principal {
   const { id, tenantId, ownerId, madeBy } = row;
-  if (app !== null)
-    return { kind: 'session', id, tenantId, ownerId, scopes: everyAccess(OF_SESSIONS), roles: [], app };
+  if (app !== null) {
+    const via = row.appId as string;
+    return { kind: 'session', id, tenantId, ownerId, via, scopes: everyAccess(OF_SESSIONS), roles: [], app };
+  }
   // A CHECK says that a token of this kind has one.
   const scope = row.scope as TokenScope;
   return {

@@ -109,7 +109,7 @@ function principalOf({ id, tenantId, ownerId, scopes, prefix }: typeof apiKeys.$
     id,
     tenantId,
     ownerId,
-    prefix,
+    via: prefix,
     scopes: everyAccess(scopes as Access[]),
     roles: [],
   };

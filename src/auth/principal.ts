@@ -15,8 +15,8 @@ export interface Principal {
   readonly scopes: ReadonlySet<Access>;
   /** As the token of a user names them; tools may name them as approvers. */
   readonly roles: readonly string[];
-  /** The prefix of a key, by which people know it. */
-  readonly prefix?: string;
+  /** By what people know it, if not by the id: the prefix of a key, the app of a session. */
+  readonly via?: string;
   /** When the token of a user ends, in milliseconds since 1970; undefined where the database says it. */
   readonly expiresAt?: number;
   /** It may do no more than this. */
@@ -68,8 +68,8 @@ function keysOf({ madeBy, only }: Grant): string {
 }
 
 /** Who acts in a request of the principal's. */
-export function actorOf({ kind, id, prefix, grant }: Principal, requestId: string): Actor {
-  return { kind, id, via: prefix ?? grant?.madeBy, requestId };
+export function actorOf({ kind, id, via, grant }: Principal, requestId: string): Actor {
+  return { kind, id, via: via ?? grant?.madeBy, requestId };
 }
 
 /** @throws Problem forbidden */

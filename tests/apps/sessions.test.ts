@@ -159,7 +159,10 @@ describe('a solution', () => {
       status: 422,
       code: 'solution-invalid',
     });
-    expect(await countRows(world.server.databaseUrl)).toEqual({ ...before, apps: (before['apps'] ?? 0) + 1 });
+    const oneMore = (table: string) => ({ [table]: (before[table] ?? 0) + 1 });
+    // The app that was made, and that it was.
+    const made = { ...oneMore('apps'), ...oneMore('audit_log') };
+    expect(await countRows(world.server.databaseUrl)).toEqual({ ...before, ...made });
     expect((await postSolution(url, appId, solution)).status).toBe(201);
   });
 });

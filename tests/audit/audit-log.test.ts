@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { asc, sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
+import { disableApp } from '../../src/apps/disable-app.ts';
 import { SUBJECT_OF } from '../../src/audit/actions.ts';
 import { COMMAND } from '../../src/audit/actor.ts';
 import { listAudit } from '../../src/audit/list-audit.ts';
@@ -12,6 +13,7 @@ import type { Database } from '../../src/db/database.ts';
 import { sqlState } from '../../src/db/errors.ts';
 import { apiKeys, auditLog } from '../../src/db/schema.ts';
 import { removeAuditEntries } from '../../src/retention/remove-audit-entries.ts';
+import { makeApp, SHOP } from '../apps/world.ts';
 import { openPool } from '../support/log-database.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
 
@@ -128,6 +130,17 @@ describe('at the command line', () => {
     expect(await db.orm.$count(apiKeys)).toBe(count);
     expect(await db.orm.$count(apiKeys, sql`id = ${id} AND revoked_at IS NULL`)).toBe(1);
   });
+});
+
+test('an app that is made, and one that is disabled, is written down once', async () => {
+  const id = await makeApp(db, { tenantId: 'apps' });
+  for (let i = 0; i < 2; i++) expect(await disableApp(db.orm, id)).toBe(true);
+  const { data } = await listAudit(db.orm, { ...acme, tenantId: 'apps' }, {}, { limit: 50 });
+  const subject = { actorKind: 'command', ownerId: null, subjectType: 'app', subjectId: id };
+  expect(data).toMatchObject([
+    { ...subject, action: 'app.disabled', details: { name: 'shop' } },
+    { ...subject, action: 'app.created', details: { name: 'shop', allowedOrigins: [SHOP] } },
+  ]);
 });
 
 describe('the list', () => {

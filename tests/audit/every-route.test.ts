@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { AUDIT_ACTIONS } from '../../src/audit/actions.ts';
 import { allRoutes } from '../../src/http/all-routes.ts';
+import { getSolution, makeApp, postSolution, SHOP } from '../apps/world.ts';
 import { asUser } from '../auth/tokens.ts';
 import { type AuthWorld, settled, startAs, startAuthWorld, startRefundAs } from '../auth/world.ts';
 import { type Answer, ask } from '../http/client.ts';
@@ -227,7 +228,9 @@ const REQUESTS: Record<string, () => Promise<Request>> = {
 };
 
 /** These are done by no request. */
-const ELSEWHERE = ['key.created', 'key.revoked', 'approval.expired'];
+const ELSEWHERE = ['key.created', 'key.revoked', 'app.created', 'app.disabled', 'approval.expired'];
+/** What is done by strangers, and is nothing of Ann's, has a test of its own. */
+const BY_STRANGERS = { 'POST /apps/{appId}/sessions': 'session.opened' };
 
 const CHANGING = allRoutes({ version: { version: '0', node: '0', applicationVersion: '0' } }).filter(
   ({ method }) => method !== 'get',
@@ -297,7 +300,7 @@ async function whileNothingCanBeWrittenDown(work: () => Promise<void>): Promise<
 
 describe('every route that changes something', () => {
   test('is in this table, and every action is somewhere', async () => {
-    expect(NAMES.sort()).toEqual(
+    expect([...NAMES, ...Object.keys(BY_STRANGERS)].sort()).toEqual(
       CHANGING.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort(),
     );
   });
@@ -338,7 +341,9 @@ describe('every route that changes something', () => {
 
   test('has an action, and each action a route', async () => {
     const actions = (await audited()).map(({ action }) => action);
-    expect(new Set([...actions, ...ELSEWHERE])).toEqual(new Set(AUDIT_ACTIONS));
+    expect(new Set([...actions, ...Object.values(BY_STRANGERS), ...ELSEWHERE])).toEqual(
+      new Set(AUDIT_ACTIONS),
+    );
   });
 });
 
@@ -407,6 +412,31 @@ describe('a key', () => {
       },
     ]);
   });
+});
+
+test('a session that a stranger opens is written down with it or not at all, and acts as itself', async () => {
+  const appId = await makeApp(world.db);
+  const solution = await getSolution(url, appId);
+  const { headers: tenant } = await world.makeKey();
+  const before = await stored();
+  await whileNothingCanBeWrittenDown(async () => {
+    expect((await postSolution(url, appId, solution)).status).toBe(500);
+    expect(await stored()).toEqual(before);
+  });
+  const opened = await postSolution(url, appId, solution);
+  expect((await postSolution(url, appId, solution)).status).toBe(409);
+  const headers = { authorization: `Bearer ${String(opened.json()['token'])}`, origin: SHOP };
+  await ask(url, '/threads', { headers, body: {} });
+  const [made, session, app] = await audited(
+    tenant,
+    '&action=thread.created&action=session.opened&action=app.created',
+  );
+  const by = { actorKind: 'session', actor: session?.['subjectId'], via: appId };
+  const ownerId = expect.stringMatching(/^anon:/);
+  const requestId = opened.headers['x-request-id'];
+  expect(session).toMatchObject({ action: 'session.opened', ...by, ownerId, requestId, details: {} });
+  expect(made).toMatchObject({ action: 'thread.created', ...by, ownerId: session?.['ownerId'] });
+  expect(app).toMatchObject({ actorKind: 'command', subjectId: appId, ownerId: null });
 });
 
 test('a token acts as itself, and is known by who gave it away', async () => {

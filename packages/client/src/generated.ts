@@ -427,9 +427,21 @@ export interface Operations {
         | 'key.created'
         | 'key.revoked'
         | 'token.created'
+        | 'session.opened'
+        | 'app.created'
+        | 'app.disabled'
       )[];
       actor?: string;
-      subjectType?: 'execution' | 'message' | 'thread' | 'approval' | 'notification' | 'key' | 'token';
+      subjectType?:
+        | 'execution'
+        | 'message'
+        | 'thread'
+        | 'approval'
+        | 'notification'
+        | 'key'
+        | 'token'
+        | 'session'
+        | 'app';
       subjectId?: string;
       executionId?: string;
       threadId?: string;
@@ -1054,16 +1066,28 @@ export interface AuditEntry {
     | 'notification.resent'
     | 'key.created'
     | 'key.revoked'
-    | 'token.created';
+    | 'token.created'
+    | 'session.opened'
+    | 'app.created'
+    | 'app.disabled';
   /** `command`: somebody at the command line; `system`: Outlast itself. */
   actorKind: 'open' | 'api-key' | 'user' | 'token' | 'session' | 'command' | 'system';
-  /** The id of the key, the user or the token; `policy` where nobody decided. */
+  /** The id of the key, the user, the token or the session; `policy` where nobody decided. */
   actor: string;
-  /** The prefix of a key; who gave the token away. */
+  /** The prefix of a key; who gave the token away; the app of a session. */
   via: string | null;
   /** Whose things it is about; null: the tenant’s. */
   ownerId: string | null;
-  subjectType: 'execution' | 'message' | 'thread' | 'approval' | 'notification' | 'key' | 'token';
+  subjectType:
+    | 'execution'
+    | 'message'
+    | 'thread'
+    | 'approval'
+    | 'notification'
+    | 'key'
+    | 'token'
+    | 'session'
+    | 'app';
   subjectId: string;
   executionId: string | null;
   threadId: string | null;

@@ -72,7 +72,9 @@ const createSession = route({
   problems: ['apps-off', 'solution-spent', 'challenge-expired', 'solution-invalid'],
   handle: async (call, deps) => {
     const app = await admitPage(call, deps);
-    const { token, expiresAt } = await openSession(deps.databaseOf(app.tenantId), app, call.body.solution);
+    const db = deps.databaseOf(app.tenantId);
+    const { requestId } = call.scope.actor ?? {};
+    const { token, expiresAt } = await openSession(db, app, call.body.solution, requestId);
     return json({ token, expiresAt: expiresAt.toISOString() }, 201);
   },
 });
