@@ -227,6 +227,25 @@ test('spent challenges go an hour after nobody could have solved them any more',
   expect(rows).toEqual([{ n: 64, oldest: 59 }]);
 });
 
+test('the audit log stays for ever, unless a time is set', async () => {
+  await db.orm.execute(sql`
+    INSERT INTO outlast.audit_log (id, tenant_id, actor_kind, actor, action, subject_type, subject_id, at)
+    SELECT gen_random_uuid(), 'acme', 'user', 'ann', 'thread.created', 'thread', n, now() - n * interval '1 day'
+    FROM (VALUES (1), (400)) AS age(n)`);
+  const ages = async () => {
+    const { rows } = await db.pool.query(
+      `SELECT subject_id AS age FROM outlast.audit_log WHERE tenant_id = 'acme' ORDER BY at`,
+    );
+    return rows.map(({ age }) => age as string);
+  };
+  expect(parseConfig({}).OUTLAST_AUDIT_RETENTION_DAYS).toBe(0);
+  expect(() => parseConfig({ OUTLAST_AUDIT_RETENTION_DAYS: '-1' })).toThrow('OUTLAST_AUDIT_RETENTION_DAYS');
+  await makeMaintenance().pass();
+  expect(await ages()).toEqual(['400', '1']);
+  await makeMaintenance({ auditRetentionDays: 365 }).pass();
+  expect(await ages()).toEqual(['1']);
+});
+
 test('the retention time may be a part of a day, and is never none', () => {
   expect(parseConfig({ CHUNK_RETENTION_DAYS: '0.5' }).CHUNK_RETENTION_DAYS).toBe(0.5);
   for (const days of ['0', '-1', '3651', 'week', 'Infinity']) {
