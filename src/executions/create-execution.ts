@@ -61,6 +61,7 @@ export async function createExecution(
       extra: { executionId: activeId },
     });
   }
+  if (request.message.id !== undefined) await refuseAnswer(tx, thread, request.message.id);
   const executionId = uuidv7();
   const input = { id: request.message.id ?? uuidv7(), role: 'user' as const, parts: request.message.parts };
   await insertInput(tx, thread, executionId, input);
@@ -155,6 +156,17 @@ async function findAnswered(
 
 function idReused(thread: ThreadRow, messageId: string): Problem {
   return new Problem('message-id-reused', `Thread ${thread.id} already has a message ${messageId}`);
+}
+
+/**
+ * The id of an answer is taken from the moment that the answer is to be written: with a question in its place it
+ * could not be stored.
+ * @throws Problem message-id-reused
+ */
+async function refuseAnswer(tx: Transaction, thread: ThreadRow, id: string): Promise<void> {
+  const { threadNo, messageId } = workflowExecutions;
+  const isAnswer = and(eq(threadNo, thread.no), eq(messageId, id));
+  if ((await tx.$count(workflowExecutions, isAnswer)) > 0) throw idReused(thread, id);
 }
 
 async function insertInput(

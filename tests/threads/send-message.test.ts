@@ -82,6 +82,16 @@ describe('a message', () => {
     expect((await get('/threads/made/messages')).data).toHaveLength(2);
   });
 
+  test('cannot take the id of an answer that is still to be written', async () => {
+    const { execution } = sent(await send('taken', { id: 'm', text: 'hang' }));
+    const { messageId } = await get(`/executions/${execution.id}`);
+    const other = await send('taken', { id: messageId, text: 'say mine' });
+    expect(other.json()).toMatchObject({ status: 409, code: 'message-id-reused' });
+    await ask(url(), `/executions/${execution.id}/cancel`, { method: 'POST' });
+    const { data } = await get('/threads/taken/messages');
+    expect(data).toMatchObject([{ id: 'm' }, { id: messageId, role: 'assistant' }]);
+  });
+
   test('sent again, whichever way it is written, gets the same execution', async () => {
     const first = sent(await send('again', { id: 'm', text: 'say once' }));
     await idle('again');
