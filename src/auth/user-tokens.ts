@@ -69,10 +69,12 @@ function refuse(error: unknown): undefined {
 function toPrincipal(rules: UserTokenRules, claims: JWTPayload): Principal | undefined {
   const { sub, exp } = claims;
   const tenantId = rules.tenantClaim === undefined ? 'default' : claimOf(claims, rules.tenantClaim);
-  if (!isUserId(sub) || exp === undefined || !isTenantId(tenantId)) return undefined;
+  // JSON may say 1e999, which is later than all time.
+  const expiresAt = new Date((exp ?? Number.NaN) * 1000).getTime();
+  if (!isUserId(sub) || Number.isNaN(expiresAt) || !isTenantId(tenantId)) return undefined;
   const roles = rolesOf(claimOf(claims, rules.rolesClaim));
   const scopes = everyAccess([...OWN, ...roles.flatMap((role) => rules.roleScopes.get(role) ?? [])]);
-  return { kind: 'user', id: sub, tenantId, ownerId: sub, scopes, roles, expiresAt: exp * 1000 };
+  return { kind: 'user', id: sub, tenantId, ownerId: sub, scopes, roles, expiresAt };
 }
 
 /** By its name, else by the way to it: `realm_access.roles`. */
