@@ -137,6 +137,15 @@ describe('one decision', () => {
 });
 
 describe('several decisions', () => {
+  test('are made, whatever stands where one of them has its id', async () => {
+    const id = await askingOne();
+    const hostile = ['\ud800', 'a\0', '../..', '__proto__'];
+    const answer = await decideMany([...hostile, id].map((approvalId) => ({ approvalId, decision: 'deny' })));
+    expect(answer.status).toBe(200);
+    expect(outcomes(answer)).toEqual([...hostile.map(() => [404, 'not-found']), [200, 'denied']]);
+    expect(await kindsOf(id)).toEqual(['requested', 'denied']);
+  });
+
   test('are made each for itself, and answered in their order', async () => {
     const ids = await Promise.all(Array.from({ length: 5 }, () => askingOne()));
     const [first, denied, invalid, gone, twice] = ids as [string, string, string, string, string];

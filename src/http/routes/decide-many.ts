@@ -98,7 +98,7 @@ async function decideOne(
     const problem = toProblem(error);
     if (problem.code === 'internal')
       deps.logger.error({ err: error, approvalId }, 'approvals.decision-failed');
-    const body = problem.toBody(`/approvals/${encodeURIComponent(approvalId)}/decision`);
+    const body = problem.toBody(`/approvals/${encodeURIComponent(approvalId.toWellFormed())}/decision`);
     return { approvalId, status: problem.status, problem: body };
   }
 }
