@@ -3,6 +3,9 @@ import type { Duplex } from 'node:stream';
 import { Problem } from '../problems/problem.ts';
 import type { ProblemCode } from '../problems/problem-codes.ts';
 
+/** Of the headers. */
+const END = '\r\n\r\n';
+
 /** What Node says of requests that never reach a route. */
 const CODES: Record<string, [ProblemCode, string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'The request did not come in time'],
@@ -17,7 +20,7 @@ const CODES: Record<string, [ProblemCode, string]> = {
  * @param isAnswered the request that it belongs to was answered before it was there as a whole
  */
 export function refuseBroken(
-  error: NodeJS.ErrnoException,
+  error: NodeJS.ErrnoException & { rawPacket?: Buffer },
   socket: Duplex,
   { answers, isAnswered }: { answers: readonly ServerResponse[]; isAnswered: boolean },
 ): void {
@@ -29,7 +32,15 @@ export function refuseBroken(
     return;
   }
   const [code, detail] = CODES[error.code ?? ''] ?? ['bad-request', 'The request is not valid HTTP/1.1'];
-  socket.end(write(new Problem(code, detail)), () => socket.destroy());
+  const answer = write(new Problem(code, detail));
+  socket.end(isHead(error) ? answer.slice(0, answer.indexOf(END) + END.length) : answer, () =>
+    socket.destroy(),
+  );
+}
+
+/** As far as it can be told: the packet need not begin with the request. The answer to a HEAD has no body. */
+function isHead({ rawPacket }: { rawPacket?: Buffer }): boolean {
+  return rawPacket?.subarray(0, 5).toString('latin1') === 'HEAD ';
 }
 
 function closeAfter(answers: readonly ServerResponse[], socket: Duplex): void {

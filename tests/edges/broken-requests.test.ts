@@ -119,6 +119,12 @@ describe('a server that is sent nonsense', () => {
     expect(other.status).toBe(200);
   });
 
+  test('answers a HEAD that is broken without a body', async () => {
+    const text = await sendRaw(url, `HEAD /\xff HTTP/1.1\r\n${host}\r\n`);
+    expect(text).toMatch(/^HTTP\/1\.1 400 /);
+    expect(text.endsWith('\r\n\r\n')).toBe(true);
+  });
+
   test('answers pipelined requests in their order, also when one is refused', async () => {
     const get = (path: string) => `GET ${path} HTTP/1.1\r\n${host}\r\n`;
     const text = await sendRaw(url, get('/version') + get('/nothing') + get('/healthz') + 'broken\r\n\r\n');
