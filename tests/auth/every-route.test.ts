@@ -1,12 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { uuidv7 } from 'uuidv7';
 import type { Access } from '../../src/auth/access.ts';
+import { authenticator } from '../../src/auth/authenticator.ts';
 import { revokeApiKey } from '../../src/auth/revoke-api-key.ts';
+import { parseRoleScopes } from '../../src/auth/role-scopes.ts';
+import type { UserTokenRules } from '../../src/auth/user-tokens.ts';
+import { APP_ROLE } from '../../src/db/app-role.ts';
+import { type Database, ofTenant, openDatabase } from '../../src/db/database.ts';
 import { allRoutes } from '../../src/http/all-routes.ts';
 import { type Answer, ask } from '../http/client.ts';
+import { serveAlone, type TestHttp } from '../http/in-process.ts';
 import { countRows } from '../http/row-counts.ts';
+import { silentLog } from '../support/silent-log.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { asUser, claims, hs256, nowSeconds, tokenOf } from './tokens.ts';
+import { AUDIENCE, asUser, claims, hs256, ISSUER, nowSeconds, SECRET, tokenOf } from './tokens.ts';
 import { type AuthWorld, comparable, settled, startAs, startAuthWorld, startRefundAs } from './world.ts';
 
 interface Case {
@@ -142,6 +149,8 @@ const CASES: Record<string, Case> = {
 const NAMES = Object.keys(CASES);
 const GUARDED = NAMES.filter((name) => CASES[name]?.scope !== 'public');
 const WITH_THING = NAMES.filter((name) => CASES[name]?.thing !== undefined && CASES[name]?.makes !== true);
+const PATHS = [...new Set(NAMES.map((name) => name.split(' ')[1] ?? ''))];
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND'];
 const PAGES = NAMES.filter((name) => /^GET [^{]+$/.test(name) && CASES[name]?.scope !== 'public');
 /** So that streams come to an end by themselves, and what is told is refused at once. */
 const ENV = {
@@ -149,8 +158,28 @@ const ENV = {
   OUTLAST_NOTIFY_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}`,
   OUTLAST_JWT_ROLE_SCOPES: 'operator=admin',
 };
+const TOKEN_RULES: UserTokenRules = {
+  signedBy: { secret: SECRET },
+  issuer: ISSUER,
+  audience: AUDIENCE,
+  tenantClaim: 'org',
+  rolesClaim: 'roles',
+  roleScopes: parseRoleScopes('operator=admin'),
+};
 /** Ann is the owner. She may do everything, with what is hers. */
 const ANN = asUser({ roles: ['operator'] });
+
+/** Every statement that is sent, without its values. */
+function recordStatements({ pool }: Database, statements: string[]): void {
+  pool.on('connect', (client) => {
+    const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+    client.query = ((...args: unknown[]) => {
+      const [first] = args;
+      statements.push(typeof first === 'string' ? first : (first as { text: string }).text);
+      return query(...args);
+    }) as typeof client.query;
+  });
+}
 
 describe('every route', () => {
   let world: AuthWorld;
@@ -159,6 +188,10 @@ describe('every route', () => {
   let messageId: string;
   let toolCallId: string;
   let strangers: Record<string, Record<string, string>>;
+  /** The same routes on the same database, in this process, where its statements can be seen. */
+  let alone: TestHttp;
+  const statements: string[] = [];
+  let closeDatabase: () => Promise<void>;
 
   beforeAll(async () => {
     world = await startAuthWorld(ENV);
@@ -206,7 +239,20 @@ describe('every route', () => {
       'another’s token': bearer(tokenOf(claims(), { alg: 'HS256' }, hs256('another'.repeat(8)))),
     };
   });
-  afterAll(() => world.dispose());
+  beforeAll(async () => {
+    const { databaseUrl } = world.server;
+    const pool = { url: databaseUrl, poolSize: 2, idleTransactionMs: 5000, onError: () => undefined };
+    const db = openDatabase({ ...pool, role: APP_ROLE });
+    recordStatements(db, statements);
+    const auth = authenticator(world.db.orm, TOKEN_RULES, silentLog);
+    alone = await serveAlone({ databaseOf: (tenantId) => ofTenant(db, tenantId), auth }, {}, databaseUrl);
+    closeDatabase = () => db.close();
+  });
+  afterAll(async () => {
+    await alone.dispose();
+    await closeDatabase();
+    await world.dispose();
+  });
 
   function pathOf(name: string, id: string): string {
     const path = name.split(' ')[1] ?? '';
@@ -218,12 +264,17 @@ describe('every route', () => {
   function send(
     name: string,
     headers: Record<string, string>,
-    { id, method, hangsUp = false }: { id?: string; method?: string; hangsUp?: boolean } = {},
+    {
+      id,
+      method,
+      hangsUp = false,
+      base = url,
+    }: { id?: string; method?: string; hangsUp?: boolean; base?: string } = {},
   ): Promise<Answer> {
     const { thing, body } = CASES[name] as Case;
     const target = id ?? (thing === undefined ? '' : ids[thing]);
     const text = JSON.stringify(body)?.replace('{id}', target).replace('{caller}', uuidv7());
-    return ask(url, pathOf(name, target), {
+    return ask(base, pathOf(name, target), {
       method: method ?? name.split(' ')[0] ?? '',
       headers,
       headersOnly: hangsUp,
@@ -305,6 +356,45 @@ describe('every route', () => {
       expect(comparable(foreign, [foreignId])).toEqual(comparable(absent, [missingId]));
     }
     expect(await countRows(world.server.databaseUrl)).toEqual(before);
+  });
+
+  test.each(PATHS)('%s answers any other method alike, whoever asks and whatever is there', async (path) => {
+    const own = NAMES.filter((name) => name.endsWith(` ${path}`));
+    const [name = ''] = own;
+    const { thing } = CASES[name] as Case;
+    const callers = [{}, ANN, asUser({ sub: 'bob' }), (await world.makeKey({ tenantId: 'globex' })).headers];
+    const before = await countRows(world.server.databaseUrl);
+    for (const method of METHODS.filter((each) => !own.flatMap(methodsOf).includes(each))) {
+      const answers: unknown[] = [];
+      for (const id of thing === undefined ? [''] : [ids[thing], uuidv7()]) {
+        const target = pathOf(name, id);
+        for (const headers of callers) {
+          const answer = await ask(url, target, { method, headers });
+          expect([method, answer.status]).toEqual([method, method === 'OPTIONS' ? 204 : 405]);
+          expect(String(answer.headers['allow']).split(', ')).toEqual(
+            expect.arrayContaining([...own.flatMap(methodsOf), 'OPTIONS']),
+          );
+          answers.push(comparable(answer, [id || 'none']));
+        }
+      }
+      expect(answers).toEqual(answers.map(() => answers[0]));
+    }
+    expect(await countRows(world.server.databaseUrl)).toEqual(before);
+  });
+
+  test.each(WITH_THING)('%s asks the database the same, whether it is foreign or missing', async (name) => {
+    const bob = asUser({ sub: 'bob', roles: ['operator'] });
+    const { thing } = CASES[name] as Case;
+    const asked = async (id: string) => {
+      statements.length = 0;
+      await send(name, bob, { id, base: alone.url });
+      return [...statements];
+    };
+    // What a process does only once is done by then.
+    await asked(uuidv7());
+    const foreign = await asked(ids[thing as NonNullable<Case['thing']>]);
+    expect(foreign).not.toEqual([]);
+    expect(foreign).toEqual(await asked(uuidv7()));
   });
 
   // That their own keys were made is in the audit log of each.

@@ -29,17 +29,20 @@ export interface TestHttp {
   dispose(): Promise<void>;
 }
 
+/** @param databaseUrl a database that the caller drops; none: one of its own */
 export async function serveAlone(
   overrides: Partial<HttpDeps> = {},
   limits: Partial<HttpServerOptions> = {},
+  databaseUrl?: string,
 ): Promise<TestHttp> {
-  const database = await createTestDatabase();
+  const database = databaseUrl === undefined ? await createTestDatabase() : undefined;
   const logged: string[] = [];
   const logger = pino(
     { level: 'error', serializers: { err: serializeError } },
     { write: (line: string) => void logged.push(line) },
   );
-  const pool = { url: database.url, poolSize: 5, idleTransactionMs: 5000, onError: () => undefined };
+  const url = databaseUrl ?? database?.url ?? '';
+  const pool = { url, poolSize: 5, idleTransactionMs: 5000, onError: () => undefined };
   const db = openDatabase(pool);
   const ofApp = openDatabase({ ...pool, role: APP_ROLE });
   const recentRows = new RecentRows();
@@ -81,7 +84,7 @@ export async function serveAlone(
     await approvalWatch.stop();
     await ofApp.close();
     await db.close();
-    await database.drop();
+    await database?.drop();
   };
   return { url: http.url, db, recentRows, http, logged, dispose };
 }
