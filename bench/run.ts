@@ -19,6 +19,7 @@ import { describeMachine } from './report/machine.ts';
 import { renderFindings } from './report/render.ts';
 import { type Findings, type Goal, isMet, type Scenario } from './report/scenario.ts';
 import { retention } from './retention/retention.ts';
+import { strangers } from './strangers/strangers.ts';
 
 const SCENARIOS: readonly Scenario[] = [
   firstChunk,
@@ -32,6 +33,7 @@ const SCENARIOS: readonly Scenario[] = [
   retention,
   approvals,
   auth,
+  strangers,
 ];
 
 const names = SCENARIOS.map(({ name }) => name);
