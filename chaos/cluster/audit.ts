@@ -2,7 +2,8 @@ import type { Pool } from 'pg';
 
 /**
  * What the tables forget: every move of an execution and of a tool call, written by triggers in the transaction
- * that makes the move. In a schema of its own; the product does not know of it.
+ * that makes the move. In a schema of its own; the product does not know of it, and its role may not write there: the
+ * triggers act for whoever made them.
  */
 const AUDIT = `
 CREATE SCHEMA chaos;
@@ -11,14 +12,14 @@ CREATE TABLE chaos.moves (no bigserial PRIMARY KEY, execution_id uuid NOT NULL, 
   at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE TABLE chaos.call_moves (no bigserial PRIMARY KEY, execution_id uuid NOT NULL, tool_call_id text NOT NULL,
   was text, became text NOT NULL, attempt integer, at timestamptz NOT NULL DEFAULT clock_timestamp());
-CREATE FUNCTION chaos.record_move() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION chaos.record_move() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
   INSERT INTO chaos.moves (execution_id, was, became, attempt_was, attempt, segment, worker_id)
   VALUES (NEW.id, CASE TG_OP WHEN 'UPDATE' THEN OLD.status END, NEW.status,
           CASE TG_OP WHEN 'UPDATE' THEN OLD.attempt END, NEW.attempt, NEW.segment, NEW.worker_id);
   RETURN NULL;
 END $$;
-CREATE FUNCTION chaos.record_call_move() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION chaos.record_call_move() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
   INSERT INTO chaos.call_moves (execution_id, tool_call_id, was, became, attempt)
   VALUES (NEW.execution_id, NEW.tool_call_id, CASE TG_OP WHEN 'UPDATE' THEN OLD.status END, NEW.status, NEW.attempt);
