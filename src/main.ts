@@ -9,6 +9,9 @@ import { ApprovalWatch } from './approvals/approval-watch.ts';
 import { PageOrigins } from './apps/page-origins.ts';
 import type { Authenticator } from './auth/authenticator.ts';
 import { chooseAuthenticator, OPEN_NOTICE, refuseExposed } from './auth/choose-authenticator.ts';
+import { AutomationRunner } from './automations/automation-runner.ts';
+import type { FireDeps } from './automations/fire.ts';
+import { renderPlain } from './automations/render-plain.ts';
 import { LogHints } from './chunks/log-hints.ts';
 import { LogWatch } from './chunks/log-watch.ts';
 import { LogWriter } from './chunks/log-writer.ts';
@@ -234,6 +237,7 @@ async function startWorker(inputs: WorkerInputs): Promise<WorkerParts> {
   isLaunched = true;
   if (runsExecutions) startSweeper(inputs, engine, worker, place);
   if (runsExecutions) startExpirer(inputs, engine, logWriter);
+  if (runsExecutions) startAutomations(inputs, engine, logWriter, executions, closing.signal);
   if (runsExecutions) startMaintenance(inputs);
   if (sender !== undefined) {
     sender.start();
@@ -333,6 +337,30 @@ function startExpirer(
   closers.push(() => expirer.stop());
 }
 
+function startAutomations(
+  { config, logger, metrics, db, threadNews, closers }: WorkerInputs,
+  { dispatch, segments }: Engine,
+  logWriter: LogWriter,
+  executions: OwnedExecutions,
+  closing: AbortSignal,
+): void {
+  const fire: FireDeps = {
+    dispatch,
+    discard: segments.discard,
+    notify: notifyOf(config),
+    publish: (executionNo, rows) => logWriter.publish(executionNo, rows),
+    abandon: (segment, reason) => executions.abandon(segment, reason),
+    threadNews,
+    logger,
+    metrics,
+    renderInput: renderPlain,
+    tenantConcurrency: config.OUTLAST_AUTOMATION_CONCURRENCY,
+  };
+  const runner = new AutomationRunner({ db, fire, mayStart: () => !closing.aborted, logger });
+  runner.start();
+  closers.push(() => runner.stop());
+}
+
 function startMaintenance({ config, logger, metrics, db, closers }: WorkerInputs): void {
   const maintenance = new Maintenance({
     db,
@@ -394,6 +422,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     dispatch: engine.dispatch,
     discard: engine.segments.discard,
     notify: notifyOf(config),
+    renderInput: renderPlain,
     outbound: createOutbound({ allowPrivate: config.OUTLAST_FILES_ALLOW_PRIVATE }),
     publish: (executionNo, rows) => logWriter.publish(executionNo, rows),
     abandon: (segment, reason) => executions.abandon(segment, reason),

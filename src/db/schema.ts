@@ -19,6 +19,8 @@ import type { ApprovalEventKind, ApprovalKind, ApprovalStatus } from '../approva
 import type { AuditAction, AuditSubject } from '../audit/actions.ts';
 import type { ActorKind } from '../audit/actor.ts';
 import type { TokenScope } from '../auth/token-scopes.ts';
+import type { FiringCause, FiringStatus } from '../automations/firing-status.ts';
+import type { ApprovalPolicy, AutomationSettings, Trigger } from '../automations/settings.ts';
 import type { NotificationStatus, NotificationType } from '../notifications/status.ts';
 
 /*
@@ -133,6 +135,14 @@ export const workflowExecutions = outlast.table(
     attempt: integer('attempt').notNull().default(0),
     workerId: text('worker_id'),
     retryOf: uuid('retry_of'),
+    // Kept when the automation is deleted.
+    automationId: uuid('automation_id'),
+    // The firing that it is an attempt of; null if a person asked for it, such as a retry of one.
+    firingId: uuid('firing_id'),
+    // What becomes of calls that a person has to be asked about; null where the caller is a person.
+    approvalPolicy: text('approval_policy').$type<ApprovalPolicy>(),
+    // When its automation took note of how it ended. Until then it takes up a place there.
+    accountedAt: time('accounted_at'),
     // It answers a message again: when it was made, executions from this ordinal on to its own left the history.
     dropsFrom: integer('drops_from'),
     input: json('input').$type<unknown>().notNull(),
@@ -172,6 +182,16 @@ export const workflowExecutions = outlast.table(
     index('workflow_executions_live_idx')
       .on(t.status, t.workerId)
       .where(sql`status NOT IN ('completed', 'failed', 'cancelled')`),
+    index('workflow_executions_automation_idx')
+      .on(t.automationId, t.createdAt, t.id)
+      .where(sql`automation_id IS NOT NULL`),
+    // What takes up a place, of a tenant and of each automation, and what of it has ended.
+    index('workflow_executions_unaccounted_idx')
+      .on(t.tenantId, t.automationId)
+      .where(sql`firing_id IS NOT NULL AND accounted_at IS NULL`),
+    index('workflow_executions_ended_idx')
+      .on(t.automationId)
+      .where(sql`firing_id IS NOT NULL AND accounted_at IS NULL AND finished_at IS NOT NULL`),
     // What is left to do for each log; what is done is in none of them, so that an idle look costs nothing.
     index('workflow_executions_unpacked_idx')
       .on(t.finishedAt, t.no)
@@ -213,6 +233,12 @@ export const workflowExecutions = outlast.table(
       sql`(${t.status} = 'suspended') = (${t.suspendedReason} IS NOT NULL)
         AND (${t.suspendedReason} IS NULL OR ${t.suspendedReason} IN
           ('approval', 'question', 'unknown-outcome', 'child', 'budget', 'timer'))`,
+    ),
+    check(
+      'workflow_executions_automation_check',
+      sql`(${t.firingId} IS NULL OR ${t.automationId} IS NOT NULL)
+        AND (${t.accountedAt} IS NULL OR (${t.firingId} IS NOT NULL AND ${t.finishedAt} IS NOT NULL))
+        AND ${t.approvalPolicy} IN ('ask', 'deny')`,
     ),
     check(
       'workflow_executions_segment_check',
@@ -545,7 +571,7 @@ export const notifications = outlast.table(
       'notifications_type_check',
       sql`${t.type} IN ('approval.requested', 'approval.decided')
           AND ${t.approvalId} IS NOT NULL
-        OR ${t.type} IN ('execution.completed', 'execution.failed', 'execution.cancelled')
+        OR ${t.type} IN ('execution.completed', 'execution.failed', 'execution.cancelled', 'automation.paused')
           AND ${t.approvalId} IS NULL`,
     ),
     check('notifications_status_check', sql`${t.status} IN ('pending', 'delivered', 'failed')`),
@@ -779,4 +805,120 @@ export const auditLog = outlast.table(
       sql`${t.actorKind} IN ('open', 'api-key', 'user', 'token', 'session', 'command', 'system')`,
     ),
   ],
+);
+
+/** What starts executions by itself. Its settings are as its owner gave them; the rest is how it stands. */
+export const automations = outlast.table(
+  'automations',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: tenantId(),
+    ownerId: text('owner_id').notNull(),
+    name: text('name').notNull(),
+    agentId: text('agent_id').notNull(),
+    input: text('input').notNull(),
+    threadMode: text('thread_mode').$type<AutomationSettings['threadMode']>().notNull(),
+    trigger: json('trigger').$type<Trigger>().notNull(),
+    triggerType: text('trigger_type').$type<'schedule' | 'webhook' | 'event'>().notNull(),
+    eventName: text('event_name'),
+    enabled: boolean('enabled').notNull(),
+    pausedReason: text('paused_reason').$type<'request' | 'failures'>(),
+    maxConcurrent: integer('max_concurrent').notNull(),
+    onBusy: text('on_busy').$type<'skip' | 'enqueue'>().notNull(),
+    catchUp: text('catch_up').$type<AutomationSettings['catchUp']>().notNull(),
+    maxAttempts: integer('max_attempts').notNull(),
+    approvalPolicy: text('approval_policy').$type<ApprovalPolicy>().notNull(),
+    // 0: never.
+    pauseAfterFailures: integer('pause_after_failures').notNull(),
+    failuresInRow: integer('failures_in_row').notNull().default(0),
+    // The first due time of its schedule that is not dealt with yet; null when it has none, or is paused.
+    nextDueAt: time('next_due_at'),
+    createdAt: time('created_at').notNull().default(sql`clock_timestamp()`),
+    updatedAt: time('updated_at').notNull().default(sql`clock_timestamp()`),
+  },
+  (t) => [
+    index('automations_list_idx').on(t.tenantId, t.ownerId, t.createdAt, t.id),
+    index('automations_tenant_list_idx').on(t.tenantId, t.createdAt, t.id),
+    index('automations_due_idx').on(t.nextDueAt).where(sql`next_due_at IS NOT NULL`),
+    index('automations_event_idx').on(t.tenantId, t.eventName).where(sql`enabled AND event_name IS NOT NULL`),
+    check('automations_trigger_check', sql`${t.triggerType} IN ('schedule', 'webhook', 'event')`),
+    check('automations_event_check', sql`(${t.triggerType} = 'event') = (${t.eventName} IS NOT NULL)`),
+    check(
+      'automations_due_check',
+      sql`${t.nextDueAt} IS NULL OR (${t.enabled} AND ${t.triggerType} = 'schedule')`,
+    ),
+    check(
+      'automations_paused_check',
+      sql`${t.enabled} = (${t.pausedReason} IS NULL) AND ${t.pausedReason} IN ('request', 'failures')`,
+    ),
+    check('automations_thread_mode_check', sql`${t.threadMode} IN ('new', 'same')`),
+    check('automations_on_busy_check', sql`${t.onBusy} IN ('skip', 'enqueue')`),
+    check('automations_catch_up_check', sql`${t.catchUp} IN ('none', 'last')`),
+    check('automations_approval_policy_check', sql`${t.approvalPolicy} IN ('ask', 'deny')`),
+    check(
+      'automations_limits_check',
+      sql`${t.maxConcurrent} >= 1 AND ${t.maxAttempts} >= 1 AND ${t.pauseAfterFailures} >= 0
+        AND ${t.failuresInRow} >= 0`,
+    ),
+  ],
+);
+
+/** One occurrence of an automation, under its natural key: what set it off happens once, however often it is told. */
+export const firings = outlast.table(
+  'firings',
+  {
+    id: uuid('id').primaryKey(),
+    tenantId: tenantId(),
+    automationId: uuid('automation_id').notNull(),
+    cause: text('cause').$type<FiringCause>().notNull(),
+    // The due time, the id of the delivery or the event, or its own id if somebody asked for it.
+    key: text('key').notNull(),
+    scheduledFor: time('scheduled_for').notNull(),
+    status: text('status').$type<FiringStatus>().notNull(),
+    reason: text('reason'),
+    // Occurrences that this row stands for.
+    count: integer('count').notNull().default(1),
+    // How many firings led to it, each by an event of the execution before.
+    depth: integer('depth').notNull(),
+    // What the agent is to be told, while it waits for a place.
+    input: json('input').$type<string>(),
+    attempts: integer('attempts').notNull().default(0),
+    // Of the latest attempt; it stays when that is deleted.
+    executionId: uuid('execution_id'),
+    // When the next attempt is due.
+    retryAt: time('retry_at'),
+    createdAt: time('created_at').notNull().default(sql`clock_timestamp()`),
+  },
+  (t) => [
+    foreignKey({
+      name: 'firings_automation_fkey',
+      columns: [t.automationId],
+      foreignColumns: [automations.id],
+    }).onDelete('cascade'),
+    unique('firings_key').on(t.automationId, t.cause, t.key),
+    index('firings_list_idx').on(t.automationId, t.createdAt, t.id),
+    index('firings_created_idx').on(t.createdAt),
+    index('firings_enqueued_idx').on(t.automationId, t.createdAt, t.id).where(sql`status = 'enqueued'`),
+    index('firings_retry_idx').on(t.retryAt, t.automationId).where(sql`retry_at IS NOT NULL`),
+    check('firings_cause_check', sql`${t.cause} IN ('schedule', 'webhook', 'event', 'request')`),
+    check('firings_status_check', sql`${t.status} IN ('fired', 'enqueued', 'skipped', 'failed')`),
+    check('firings_count_check', sql`${t.count} = 1 OR (${t.count} > 1 AND ${t.status} = 'skipped')`),
+    check('firings_input_check', sql`(${t.status} = 'enqueued') = (${t.input} IS NOT NULL)`),
+    check('firings_retry_check', sql`${t.retryAt} IS NULL OR ${t.status} = 'fired'`),
+    check('firings_reason_check', sql`${t.status} = 'fired' OR ${t.reason} IS NOT NULL`),
+  ],
+);
+
+/**
+ * One row: when a worker last looked for what is due, and when somebody looked again after nobody had for too long.
+ * What was due before that was missed.
+ */
+export const scheduleClock = outlast.table(
+  'schedule_clock',
+  {
+    id: boolean('id').primaryKey().default(true),
+    lookedAt: time('looked_at').notNull(),
+    downUntil: time('down_until'),
+  },
+  (t) => [check('schedule_clock_one_row_check', sql`${t.id}`)],
 );

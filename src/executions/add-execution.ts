@@ -14,7 +14,17 @@ type NewRow = typeof workflowExecutions.$inferInsert;
 export interface ExecutionToAdd
   extends Pick<
     NewRow,
-    'id' | 'agentId' | 'source' | 'inputMessageId' | 'input' | 'metadata' | 'retryOf' | 'dropsFrom'
+    | 'id'
+    | 'agentId'
+    | 'source'
+    | 'inputMessageId'
+    | 'input'
+    | 'metadata'
+    | 'retryOf'
+    | 'dropsFrom'
+    | 'automationId'
+    | 'firingId'
+    | 'approvalPolicy'
   > {
   /** The thread has one that is not final: this one waits, as segment 0, until it is promoted. */
   isBusy: boolean;

@@ -1,4 +1,5 @@
 import { and, eq, sql } from 'drizzle-orm';
+import type { ApprovalPolicy } from '../automations/settings.ts';
 import { readLogEnd } from '../chunks/read-rows.ts';
 import { type Database, type Transaction, transaction } from '../db/database.ts';
 import { executionAttempts, threads, workers, workflowExecutions } from '../db/schema.ts';
@@ -18,6 +19,8 @@ export interface ClaimedExecution {
   segment: number;
   attempt: number;
   activeMs: number;
+  /** What becomes of calls that a person has to be asked about, where nobody is there; null: the person is. */
+  approvalPolicy: ApprovalPolicy | null;
   /** Where its log ends, read under this attempt: nobody else can append any more. */
   lastSeq: number;
   /** The last turn that has rows in the log; 0 for none. */

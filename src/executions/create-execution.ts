@@ -2,6 +2,7 @@ import { and, desc, eq, inArray } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { ChooseAgent } from '../agents/choose-agent.ts';
 import { actorIn } from '../audit/actor.ts';
+import type { ApprovalPolicy } from '../automations/settings.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import type { Transaction } from '../db/database.ts';
 import { messages, threads, workflowExecutions } from '../db/schema.ts';
@@ -20,6 +21,13 @@ import { REASONS_FOR_PEOPLE } from './view.ts';
 /** What to do when the thread has an execution that is not final. */
 export type OnBusy = 'enqueue' | 'reject' | 'interrupt';
 
+/** The automation that starts an execution. */
+export interface StartedBy {
+  automationId: string;
+  firingId: string;
+  approvalPolicy: ApprovalPolicy;
+}
+
 export interface NewExecution {
   /** Asked once the thread is held. */
   chooseAgent: ChooseAgent;
@@ -29,7 +37,9 @@ export interface NewExecution {
   /** What the parts of the message point to, if it was fetched. */
   files?: FetchedFiles | undefined;
   metadata: Record<string, unknown>;
-  source: 'api' | 'chat';
+  source: 'api' | 'chat' | 'automation';
+  /** Set if an automation starts it. */
+  automation?: StartedBy | undefined;
   /** `overtake`: interrupt what waits for a person, run after anything else. */
   onBusy: OnBusy | 'overtake';
   /** A message that the thread has already, with the same parts, has been answered: no second execution is made. */
@@ -74,6 +84,7 @@ export async function createExecution(
     source: request.source,
     input,
     metadata: request.metadata,
+    ...request.automation,
     isBusy: activeId !== undefined,
     asked: { by: actorIn(scope), action: 'execution.started' },
   });

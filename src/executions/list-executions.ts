@@ -46,8 +46,7 @@ function conditions(scope: Scope, filter: ExecutionFilter): (SQL | undefined)[] 
     filter.agentId === undefined ? undefined : eq(t.agentId, filter.agentId),
     filter.threadId === undefined ? undefined : eq(threads.id, filter.threadId),
     filter.source === undefined ? undefined : eq(t.source, filter.source),
-    // No automation has started anything yet.
-    filter.automationId === undefined ? undefined : sql`false`,
+    filter.automationId === undefined ? undefined : eq(t.automationId, filter.automationId),
     filter.createdAfter && gte(t.createdAt, filter.createdAfter),
     filter.createdBefore && lt(t.createdAt, filter.createdBefore),
     ...(filter.metadata ?? []).map(([key, value]) => sql`${t.metadata} ->> ${key}::text = ${value}`),

@@ -43,6 +43,8 @@ export async function retryExecution(
     agentId: failed.agentId,
     source: failed.source,
     retryOf: failed.id,
+    automationId: failed.automationId,
+    approvalPolicy: failed.approvalPolicy,
     dropsFrom: failed.dropsFrom ?? failed.ordinal,
     input: failed.input,
     metadata: failed.metadata,

@@ -116,7 +116,7 @@ export function toExecution({ row, threadId, lastSeq, blockedBy }: Selected): Ex
     segment: row.segment,
     parentExecutionId: null,
     retryOf: row.retryOf,
-    automationId: null,
+    automationId: row.automationId,
     input: row.input as Execution['input'],
     error: row.errorCode === null ? null : { code: row.errorCode, detail: row.errorDetail ?? '' },
     cancelReason: row.cancelReason,

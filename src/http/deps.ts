@@ -4,6 +4,7 @@ import type { ModelRegistry } from '../agents/model-registry.ts';
 import type { ApprovalWatch } from '../approvals/approval-watch.ts';
 import type { PageOrigins } from '../apps/page-origins.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
+import type { RenderInput } from '../automations/render-input.ts';
 import type { RecentRows } from '../chunks/recent-rows.ts';
 import type { LogRow } from '../chunks/row.ts';
 import type { Config } from '../config/config.ts';
@@ -35,6 +36,8 @@ export interface HttpDeps {
   readonly discard: DiscardSegments;
   /** Undefined when nobody wants to be told. */
   readonly notify: Notify | undefined;
+  /** Makes what an automation tells its agent. */
+  readonly renderInput: RenderInput;
   /** Fetches the files of messages. */
   readonly outbound: SendOutbound;
   /** Tells readers, here and in other processes, of committed rows; without rows, of another change. */

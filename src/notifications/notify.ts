@@ -4,7 +4,9 @@ import type { NotificationType } from './status.ts';
 /** Something that a receiver is told. */
 export type NotificationEvent =
   | { type: Extract<NotificationType, `approval.${string}`>; approvalId: string }
-  | { type: Extract<NotificationType, `execution.${string}`>; executionId: string };
+  | { type: Extract<NotificationType, `execution.${string}`>; executionId: string }
+  /** With the execution that was one failure too many. */
+  | { type: 'automation.paused'; automationId: string; executionId: string };
 
 /**
  * Tells the receiver of something, from inside the transaction in which it happens, once all of it is written: both

@@ -1,8 +1,9 @@
 import { and, eq, type SQL } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { selectApprovals, toApproval } from '../approvals/view.ts';
+import { toAutomation } from '../automations/view.ts';
 import type { Transaction } from '../db/database.ts';
-import { approvals, notifications, workflowExecutions } from '../db/schema.ts';
+import { approvals, automations, notifications, workflowExecutions } from '../db/schema.ts';
 import { selectExecutions, toExecution } from '../executions/view.ts';
 import type { NotificationEvent } from './notify.ts';
 import type { NotificationType } from './status.ts';
@@ -14,14 +15,17 @@ type NewNotification = typeof notifications.$inferInsert;
  * event is written once, however often it is told: by its type and what it is about.
  */
 export async function recordNotification(tx: Transaction, event: NotificationEvent): Promise<void> {
-  const told =
-    'approvalId' in event
-      ? await tellOfApprovals(tx, event.type, eq(approvals.id, event.approvalId))
-      : [
-          ...(await tellOfApprovals(tx, 'approval.decided', endedWith(event.executionId))),
-          ...(await tellOfExecution(tx, event.type, event.executionId)),
-        ];
+  const told = await tellOf(tx, event);
   if (told.length > 0) await tx.insert(notifications).values(told).onConflictDoNothing();
+}
+
+async function tellOf(tx: Transaction, event: NotificationEvent): Promise<NewNotification[]> {
+  if ('approvalId' in event) return tellOfApprovals(tx, event.type, eq(approvals.id, event.approvalId));
+  if (event.type === 'automation.paused') return tellOfAutomation(tx, event);
+  return [
+    ...(await tellOfApprovals(tx, 'approval.decided', endedWith(event.executionId))),
+    ...(await tellOfExecution(tx, event.type, event.executionId)),
+  ];
 }
 
 /** Only the end of its execution cancels an approval, in the same transaction. */
@@ -49,6 +53,16 @@ async function tellOfExecution(
   return (await selectExecutions(tx, eq(workflowExecutions.id, executionId))).map((selected) => {
     const data = toExecution(selected);
     return make(type, selected.row, { executionId, at: data.finishedAt ?? data.createdAt, data });
+  });
+}
+
+async function tellOfAutomation(
+  tx: Transaction,
+  { type, automationId, executionId }: Extract<NotificationEvent, { type: 'automation.paused' }>,
+): Promise<NewNotification[]> {
+  return (await tx.select().from(automations).where(eq(automations.id, automationId))).map((row) => {
+    const data = toAutomation(row);
+    return make(type, row, { executionId, at: data.updatedAt, data });
   });
 }
 

@@ -5,6 +5,7 @@ export const NOTIFICATION_TYPES = [
   'execution.completed',
   'execution.failed',
   'execution.cancelled',
+  'automation.paused',
 ] as const;
 
 export type NotificationType = (typeof NOTIFICATION_TYPES)[number];

@@ -1,0 +1,107 @@
+import { and, eq } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
+import type { Transaction } from '../db/database.ts';
+import { firings } from '../db/schema.ts';
+import { findFullness } from './find-fullness.ts';
+import type { FiringCause, FiringReason, FiringStatus } from './firing-status.ts';
+import type { RenderInput } from './render-input.ts';
+import { type StartDeps, startAttempt } from './start-attempt.ts';
+import type { AutomationRow, FiringRow } from './view.ts';
+
+/** Events of executions may set off firings so many times in a row. */
+const DEEPEST = 3;
+
+export interface FireDeps extends StartDeps {
+  renderInput: RenderInput;
+  /** Executions that all automations of a tenant may have at once. */
+  tenantConcurrency: number;
+}
+
+/** Something that sets an automation off. */
+export interface Occurrence {
+  cause: FiringCause;
+  /** What it is known by; undefined: it happens once, by being told. */
+  key?: string | undefined;
+  scheduledFor: Date;
+  payload?: unknown;
+  /** How many firings led to it, each by an event of the execution before. */
+  depth?: number;
+}
+
+export interface Fired {
+  firing: FiringRow;
+  /** To be called once the transaction has committed. */
+  launch(): void;
+}
+
+/**
+ * Fires an automation, whatever sets it off: the one way there is. The firing is written under its natural key, and the
+ * execution is started in the same transaction, or it is written why not. What has fired already is returned as it is.
+ * The caller holds the automation's row.
+ */
+export async function fire(
+  tx: Transaction,
+  deps: FireDeps,
+  automation: AutomationRow,
+  occurrence: Occurrence,
+): Promise<Fired> {
+  const id = uuidv7();
+  const { cause, key = id, scheduledFor, depth = 0 } = occurrence;
+  const known = await findFiring(tx, automation, cause, key);
+  if (known !== undefined) return { firing: known, launch: () => undefined };
+  const input = render(deps, automation, occurrence);
+  const verdict = await judge(tx, deps, automation, { depth, input });
+  const [inserted] = await tx
+    .insert(firings)
+    .values({
+      id,
+      tenantId: automation.tenantId,
+      automationId: automation.id,
+      cause,
+      key,
+      scheduledFor,
+      depth,
+      ...verdict,
+      input: verdict.status === 'enqueued' ? input : null,
+    })
+    .returning();
+  const firing = inserted as FiringRow;
+  if (firing.status !== 'fired' || input === undefined) return { firing, launch: () => undefined };
+  return startAttempt(tx, deps, automation, firing, input);
+}
+
+function render(
+  { renderInput }: FireDeps,
+  { id, name, input }: AutomationRow,
+  { payload, scheduledFor }: Occurrence,
+): string | undefined {
+  return renderInput(input, { payload, scheduledFor: scheduledFor.toISOString(), automation: { id, name } });
+}
+
+async function judge(
+  tx: Transaction,
+  deps: FireDeps,
+  automation: AutomationRow,
+  { depth, input }: { depth: number; input: string | undefined },
+): Promise<{ status: FiringStatus; reason: FiringReason | null }> {
+  if (depth > DEEPEST) return { status: 'skipped', reason: 'loop-guard' };
+  if (input === undefined) return { status: 'failed', reason: 'template' };
+  const fullness = await findFullness(tx, automation, deps.tenantConcurrency);
+  if (fullness === undefined) return { status: 'fired', reason: null };
+  if (automation.onBusy === 'skip') return { status: 'skipped', reason: fullness.reason };
+  if (fullness.isQueueFull) return { status: 'skipped', reason: 'queue-full' };
+  return { status: 'enqueued', reason: fullness.reason };
+}
+
+async function findFiring(
+  tx: Transaction,
+  { id }: AutomationRow,
+  cause: FiringCause,
+  key: string,
+): Promise<FiringRow | undefined> {
+  const [known] = await tx
+    .select()
+    .from(firings)
+    .where(and(eq(firings.automationId, id), eq(firings.cause, cause), eq(firings.key, key)));
+  return known;
+}

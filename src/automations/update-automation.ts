@@ -1,0 +1,78 @@
+import { eq, sql } from 'drizzle-orm';
+import type { Transaction } from '../db/database.ts';
+import { automations } from '../db/schema.ts';
+import type { Scope } from '../db/scope.ts';
+import { mergePatch } from '../threads/merge-patch.ts';
+import { databaseNow } from './database-now.ts';
+import { holdAutomation } from './get-automation.ts';
+import type { AutomationSettings } from './settings.ts';
+import { nextDueAt, settingsColumns } from './settings-columns.ts';
+import { type Automation, type AutomationRow, settingsOf, toAutomation } from './view.ts';
+
+export type SettingsPatch = Partial<Record<keyof AutomationSettings, unknown>>;
+
+/**
+ * Changes the settings of an automation: a merge patch, but that a trigger of another type replaces the old one. A
+ * schedule that is changed, or goes on after a pause, begins anew: what would have been due before is no due time.
+ * @param check says what the settings are as a whole. @throws Problem not-found, and what `check` throws
+ */
+export async function updateAutomation(
+  tx: Transaction,
+  scope: Scope,
+  id: string,
+  patch: SettingsPatch,
+  check: (settings: unknown) => AutomationSettings,
+): Promise<Automation> {
+  const row = await holdAutomation(tx, scope, id);
+  const settings = check(merged(settingsOf(row), patch));
+  const now = await databaseNow(tx);
+  const goesOn = isSameSchedule(row, settings);
+  const columns = settingsColumns(settings, now);
+  return change(tx, row, { ...columns, nextDueAt: goesOn ? row.nextDueAt : columns.nextDueAt });
+}
+
+/** Nothing more is started by itself; what runs goes on. @throws Problem not-found */
+export async function pauseAutomation(tx: Transaction, scope: Scope, id: string): Promise<Automation> {
+  const row = await holdAutomation(tx, scope, id);
+  return row.enabled ? change(tx, row, { enabled: false, nextDueAt: null }) : toAutomation(row);
+}
+
+/** Lets it go on from now on. @throws Problem not-found */
+export async function resumeAutomation(tx: Transaction, scope: Scope, id: string): Promise<Automation> {
+  const row = await holdAutomation(tx, scope, id);
+  if (row.enabled) return toAutomation(row);
+  const now = await databaseNow(tx);
+  return change(tx, row, { enabled: true, nextDueAt: nextDueAt({ ...row, enabled: true }, now) });
+}
+
+function merged(settings: AutomationSettings, patch: SettingsPatch): unknown {
+  const { trigger } = patch;
+  const type = (trigger as { type?: unknown } | null | undefined)?.type;
+  const isOther = type !== undefined && type !== settings.trigger.type;
+  return mergePatch(isOther ? { ...settings, trigger: undefined } : settings, patch);
+}
+
+function isSameSchedule(row: AutomationRow, { enabled, trigger }: AutomationSettings): boolean {
+  const before = row.trigger;
+  if (row.enabled !== enabled || before.type !== 'schedule' || trigger.type !== 'schedule') return false;
+  return before.cron === trigger.cron && before.timezone === trigger.timezone;
+}
+
+async function change(
+  tx: Transaction,
+  row: AutomationRow,
+  columns: Partial<AutomationRow> & Pick<AutomationRow, 'enabled'>,
+): Promise<Automation> {
+  const isResumed = columns.enabled && !row.enabled;
+  const [changed] = await tx
+    .update(automations)
+    .set({
+      ...columns,
+      pausedReason: columns.enabled ? null : (row.pausedReason ?? 'request'),
+      ...(isResumed ? { failuresInRow: 0 } : {}),
+      updatedAt: sql`clock_timestamp()`,
+    })
+    .where(eq(automations.id, row.id))
+    .returning();
+  return toAutomation(changed as AutomationRow);
+}
