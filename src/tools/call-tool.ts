@@ -125,7 +125,7 @@ async function ask(
       const now = await findCall(append.tx, owned.claimed.id, call.toolCallId);
       if (now.endedAt !== null) return 'settled';
       const { turn, toolCallId, toolName } = call;
-      await requestApproval({ ...append, notify }, owned.claimed, {
+      const isPending = await requestApproval({ ...append, notify }, owned.claimed, {
         kind,
         turn,
         toolCallId,
@@ -134,7 +134,7 @@ async function ask(
         tool,
         approvers: approval?.approvers ?? null,
       });
-      return 'waits';
+      return isPending ? 'waits' : 'settled';
     },
   });
   if (state === 'waits') owned.log.inboxChanged();
