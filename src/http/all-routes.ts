@@ -5,11 +5,13 @@ import { agentRoutes } from './routes/agents.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { appRoutes } from './routes/apps.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { automationRoutes } from './routes/automations.ts';
 import { cancelRoutes } from './routes/cancel.ts';
 import { chatRoutes } from './routes/chat.ts';
 import { documentationRoutes } from './routes/documentation.ts';
 import { executionLogRoutes } from './routes/execution-log.ts';
 import { executionRoutes } from './routes/executions.ts';
+import { firingRoutes } from './routes/firings.ts';
 import { inboxRoutes } from './routes/inbox.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { operationRoutes } from './routes/operations.ts';
@@ -35,6 +37,8 @@ export function allRoutes({ version }: Pick<HttpDeps, 'version'>): Route[] {
     ...threadStreamRoutes,
     ...tokenRoutes,
     ...approvalRoutes,
+    ...automationRoutes,
+    ...firingRoutes,
     ...notificationRoutes,
     ...inboxRoutes,
     ...auditRoutes,

@@ -20,7 +20,7 @@ interface Case {
   /** What it takes to be let in. */
   scope: Access | 'public';
   /** Which of the owner's things its path leads to; none: it is about no single thing. */
-  thing?: 'thread' | 'execution' | 'approval' | 'call' | 'notification' | 'chat' | 'run';
+  thing?: 'thread' | 'execution' | 'approval' | 'call' | 'notification' | 'automation' | 'chat' | 'run';
   /** The owner's answer. */
   status: number;
   body?: unknown;
@@ -122,6 +122,27 @@ const CASES: Record<string, Case> = {
     body: { decisions: [{ approvalId: '{id}', decision: 'deny' }] },
   },
   'GET /audit': { scope: 'admin', status: 200 },
+  'POST /automations': {
+    scope: 'automations:*',
+    status: 201,
+    body: { name: 'a', agentId: 'assistant', input: 'say hello', trigger: { type: 'event', name: 'e' } },
+    makes: true,
+  },
+  'GET /automations': { scope: 'automations:*', status: 200 },
+  'GET /automations/{id}': { scope: 'automations:*', thing: 'automation', status: 200 },
+  'PATCH /automations/{id}': {
+    scope: 'automations:*',
+    thing: 'automation',
+    status: 200,
+    body: { name: 'b' },
+  },
+  'DELETE /automations/{id}': { scope: 'automations:*', thing: 'automation', status: 204, last: true },
+  'POST /automations/{id}/pause': { scope: 'automations:*', thing: 'automation', status: 200 },
+  'POST /automations/{id}/resume': { scope: 'automations:*', thing: 'automation', status: 200 },
+  'POST /automations/{id}/fire': { scope: 'automations:*', thing: 'automation', status: 202, body: {} },
+  'GET /automations/{id}/firings': { scope: 'automations:*', thing: 'automation', status: 200 },
+  'GET /automations/{id}/upcoming': { scope: 'automations:*', thing: 'automation', status: 200 },
+  'POST /events': { scope: 'automations:*', status: 202, body: { name: 'nobody waits for it' } },
   'GET /notifications': { scope: 'admin', status: 200 },
   'GET /notifications/{id}': { scope: 'admin', thing: 'notification', status: 200 },
   'POST /notifications/{id}/resend': { scope: 'admin', thing: 'notification', status: 202 },
@@ -206,6 +227,8 @@ describe('every route', () => {
       },
       { describe: 'both notifications to be refused' },
     );
+    const { body: automation } = CASES['POST /automations'] as Case;
+    const made = await ask(url, '/automations', { headers: ANN, body: automation });
     messageId = String(answerId);
     const asked = await ask(url, `/approvals/${refund.approvalId}`, { headers: ANN });
     toolCallId = String(asked.json()['toolCallId']);
@@ -217,6 +240,7 @@ describe('every route', () => {
       approval: refund.approvalId,
       call: refund.executionId,
       notification,
+      automation: String(made.json()['id']),
     };
     const revoked = await world.makeKey();
     await revokeApiKey(world.db.orm, revoked.id);
@@ -322,7 +346,8 @@ describe('every route', () => {
 
   test.each(GUARDED)('%s refuses who is known and may not', async (name) => {
     const { scope } = CASES[name] as Case;
-    const before = await world.makeKey({ scopes: ['automations:*'], ownerId: 'ann' }).then(async (key) => {
+    const other = scope === 'automations:*' ? 'metrics:read' : 'automations:*';
+    const before = await world.makeKey({ scopes: [other], ownerId: 'ann' }).then(async (key) => {
       const counted = await countRows(world.server.databaseUrl);
       for (const method of methodsOf(name)) {
         const answer = await send(name, key.headers, { method });

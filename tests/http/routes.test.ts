@@ -32,7 +32,11 @@ describe('every route', () => {
       async () => (await ask(server.url, '/notifications?status=failed')).json().data[1],
       { describe: 'both notifications to be refused' },
     );
+    const automation = await ask(server.url, '/automations', {
+      body: { name: 'a', agentId: 'assistant', input: 'say hello', trigger: { type: 'event', name: 'e' } },
+    });
     values = {
+      automations: String(automation.json()['id']),
       executions: id,
       notifications: String(refused['id']),
       threads: 'routes',

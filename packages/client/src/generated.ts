@@ -1,5 +1,22 @@
 /* Made from the schemas of the server by `npm run generate:client`. Not to be edited. */
 
+export type Trigger =
+  | {
+      type: 'schedule';
+      /** 5 fields, or 6 with seconds first. */
+      cron: string;
+      /** As in the IANA time zone database. */
+      timezone?: string;
+    }
+  | {
+      type: 'event';
+      name: string;
+      /** What the payload must have, as a subset: objects by their keys, all else as equal JSON. */
+      match?: {
+        [k: string]: unknown;
+      };
+    };
+
 export interface Operations {
   /** List the agents */
   listAgents: {
@@ -330,6 +347,100 @@ export interface Operations {
     };
     answer: Approval;
   };
+  /** Make an automation */
+  createAutomation: {
+    query: undefined;
+    body: NewAutomation;
+    answer: Automation;
+  };
+  /** List automations, newest first */
+  listAutomations: {
+    query: {
+      agentId?: string;
+      enabled?: boolean;
+      limit?: number;
+      cursor?: string;
+    };
+    body: undefined;
+    answer: {
+      data: Automation[];
+      nextCursor: string | null;
+    };
+  };
+  /** Get an automation */
+  getAutomation: {
+    query: undefined;
+    body: undefined;
+    answer: Automation;
+  };
+  /** Change the settings of an automation */
+  updateAutomation: {
+    query: undefined;
+    body: AutomationPatch;
+    answer: Automation;
+  };
+  /** Delete an automation */
+  deleteAutomation: {
+    query: undefined;
+    body: undefined;
+    answer: undefined;
+  };
+  /** Start nothing by itself any more; what runs goes on */
+  pauseAutomation: {
+    query: undefined;
+    body: Record<string, never> | undefined;
+    answer: Automation;
+  };
+  /** Go on from now on */
+  resumeAutomation: {
+    query: undefined;
+    body: Record<string, never> | undefined;
+    answer: Automation;
+  };
+  /** Fire an automation now */
+  fireAutomation: {
+    query: undefined;
+    body:
+      | {
+          /** Any JSON. */
+          payload?: unknown;
+        }
+      | undefined;
+    answer: {
+      firing: Firing;
+    };
+  };
+  /** List what an automation has done, newest first */
+  listFirings: {
+    query: {
+      status?: ('fired' | 'enqueued' | 'skipped' | 'failed')[];
+      limit?: number;
+      cursor?: string;
+    };
+    body: undefined;
+    answer: {
+      data: Firing[];
+      nextCursor: string | null;
+    };
+  };
+  /** List when an automation is due next */
+  listUpcoming: {
+    query: {
+      count?: number;
+    };
+    body: undefined;
+    answer: {
+      data: string[];
+    };
+  };
+  /** Tell of an event */
+  raiseEvent: {
+    query: undefined;
+    body: Event;
+    answer: {
+      firings: Firing[];
+    };
+  };
   /** List what the webhook is told, newest first */
   listNotifications: {
     query: {
@@ -340,6 +451,7 @@ export interface Operations {
         | 'execution.completed'
         | 'execution.failed'
         | 'execution.cancelled'
+        | 'automation.paused'
       )[];
       executionId?: string;
       approvalId?: string;
@@ -927,6 +1039,103 @@ export interface Problem {
     message: string;
   }[];
 }
+export interface NewAutomation {
+  name: string;
+  /** If absent: the default agent, else `assistant`, else the only one. */
+  agentId?: string;
+  /** What the agent is told. */
+  input: string;
+  /** A thread for each execution, or one for all of them, in which they run one after another. */
+  threadMode?: 'new' | 'same';
+  trigger: Trigger;
+  enabled?: boolean;
+  /** How many executions it may have that are not over, and what becomes of one more. */
+  concurrency?: {
+    max?: number;
+    onBusy?: 'skip' | 'enqueue';
+  };
+  /** What becomes of due times at which no worker was there: none is made up for, or the last one. */
+  catchUp?: 'none' | 'last';
+  /** Executions that one firing may take; each one after a failure is its retry. */
+  maxAttempts?: number;
+  /** What becomes of calls that a person has to be asked about: they wait in the inbox, or are denied. */
+  approvalPolicy?: 'ask' | 'deny';
+  /** So many failed firings in a row pause it; 0: it is never paused by itself. */
+  pauseAfterFailures?: number;
+}
+/**
+ * What starts executions by itself.
+ *
+ */
+export interface Automation {
+  id: string;
+  name: string;
+  agentId: string;
+  /** What the agent is told. */
+  input: string;
+  trigger: Trigger;
+  concurrency: {
+    max: number;
+    onBusy: 'skip' | 'enqueue';
+  };
+  threadMode: 'new' | 'same';
+  enabled: boolean;
+  catchUp: 'none' | 'last';
+  maxAttempts: number;
+  /** What becomes of calls that a person has to be asked about: they wait in the inbox, or are denied. */
+  approvalPolicy: 'ask' | 'deny';
+  pauseAfterFailures: number;
+  /** Why it is not enabled: somebody wanted it so, or too many firings in a row had failed. */
+  pausedReason: 'request' | 'failures' | null;
+  failuresInRow: number;
+  /** The next due time of its schedule. */
+  nextDueAt: string | null;
+  createdAt: string;
+  updatedAt: string;
+}
+/**
+ * A merge patch (RFC 7396) of the settings: what is null goes back to its default.
+ *
+ */
+export interface AutomationPatch {
+  name?: unknown;
+  agentId?: unknown;
+  input?: unknown;
+  threadMode?: unknown;
+  trigger?: unknown;
+  enabled?: unknown;
+  concurrency?: unknown;
+  catchUp?: unknown;
+  maxAttempts?: unknown;
+  approvalPolicy?: unknown;
+  pauseAfterFailures?: unknown;
+}
+/**
+ * One occurrence of an automation, and what came of it.
+ *
+ */
+export interface Firing {
+  id: string;
+  automationId: string;
+  /** What it is known by: its due time, the id of the event, or its own if somebody asked for it. */
+  key: string;
+  /** When it was due, or came; of several, when the first was due. */
+  scheduledFor: string;
+  status: 'fired' | 'enqueued' | 'skipped' | 'failed';
+  reason: string | null;
+  /** Due times that it stands for. */
+  count: number;
+  /** Of the latest attempt. */
+  executionId: string | null;
+  createdAt: string;
+}
+export interface Event {
+  name: string;
+  /** Any JSON. */
+  payload?: unknown;
+  /** An event that is told again by its id fires nothing again. */
+  id?: string;
+}
 /**
  * What a webhook is told, and whether it has it.
  *
@@ -939,7 +1148,8 @@ export interface Notification {
     | 'approval.decided'
     | 'execution.completed'
     | 'execution.failed'
-    | 'execution.cancelled';
+    | 'execution.cancelled'
+    | 'automation.paused';
   status: 'pending' | 'delivered' | 'failed';
   executionId: string;
   approvalId: string | null;
@@ -959,7 +1169,8 @@ export interface NotificationDetails {
     | 'approval.decided'
     | 'execution.completed'
     | 'execution.failed'
-    | 'execution.cancelled';
+    | 'execution.cancelled'
+    | 'automation.paused';
   status: 'pending' | 'delivered' | 'failed';
   executionId: string;
   approvalId: string | null;
@@ -1159,6 +1370,17 @@ export const OPERATIONS = {
   decideToolCall: ['POST', '/executions/{id}/approvals/{toolCallId}', 'body'],
   decideApproval: ['POST', '/approvals/{id}/decision', 'body'],
   assignApproval: ['POST', '/approvals/{id}/assign', 'body'],
+  createAutomation: ['POST', '/automations', 'body'],
+  listAutomations: ['GET', '/automations', 'query'],
+  getAutomation: ['GET', '/automations/{id}', 'none'],
+  updateAutomation: ['PATCH', '/automations/{id}', 'body'],
+  deleteAutomation: ['DELETE', '/automations/{id}', 'none'],
+  pauseAutomation: ['POST', '/automations/{id}/pause', 'body'],
+  resumeAutomation: ['POST', '/automations/{id}/resume', 'body'],
+  fireAutomation: ['POST', '/automations/{id}/fire', 'body'],
+  listFirings: ['GET', '/automations/{id}/firings', 'query'],
+  listUpcoming: ['GET', '/automations/{id}/upcoming', 'query'],
+  raiseEvent: ['POST', '/events', 'body'],
   listNotifications: ['GET', '/notifications', 'query'],
   getNotification: ['GET', '/notifications/{id}', 'none'],
   resendNotification: ['POST', '/notifications/{id}/resend', 'none'],
