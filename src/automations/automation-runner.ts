@@ -12,6 +12,8 @@ import type { FiringRow } from './view.ts';
 
 /** Milliseconds between two looks, unless a schedule is due before: one query. */
 const INTERVAL_MS = 500;
+/** Milliseconds between two notes of a worker that it is there. */
+const NOTE_MS = 1000;
 /** What is due while another worker is at it is not asked for at once again. */
 const SHORTEST_MS = 20;
 /** Schedules that are fired side by side, so that one that waits for a lock does not hold up the others. */
@@ -34,42 +36,49 @@ export interface AutomationRunnerOptions {
 export class AutomationRunner {
   readonly #options: AutomationRunnerOptions;
   readonly #stopped = new AbortController();
-  #loop: Promise<void> | undefined;
+  #loops: Promise<void>[] = [];
 
   constructor(options: AutomationRunnerOptions) {
     this.#options = options;
   }
 
-  /** Looks at once, and from then on at the interval. */
+  /** Looks at once, and from then on at the interval. That somebody is there is noted also while there is much to do. */
   start(): void {
-    this.#loop ??= this.#run();
+    if (this.#loops.length > 0) return;
+    this.#loops = [this.#repeat(() => this.#note()), this.#repeat(() => this.#look())];
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    await this.#loop;
+    await Promise.all(this.#loops);
   }
 
-  /** One pass. @returns the milliseconds until the next one should come */
-  async look(): Promise<number> {
-    const { db, logger, mayStart } = this.#options;
-    try {
-      if (!mayStart()) return INTERVAL_MS;
-      if (await recordLook(db)) logger.info('automations.back');
-      const work = await findWork(db);
-      if (work.due) await this.#fireInLanes();
-      if (work.ended) await this.#accountForAll();
-      if (work.ended || work.waiting) await this.#startAll();
-      return untilNext(work.due ? await findWork(db) : work);
-    } catch (error) {
-      if (!isTransient(error)) logger.error({ err: error }, 'automations.failed');
-      return INTERVAL_MS;
+  /** @param work returns the milliseconds until it should be done again */
+  async #repeat(work: () => Promise<number>): Promise<void> {
+    const { mayStart, logger } = this.#options;
+    const { signal } = this.#stopped;
+    for (let next = 0; !signal.aborted; await pause(next, signal)) {
+      next = INTERVAL_MS;
+      try {
+        if (mayStart()) next = await work();
+      } catch (error) {
+        if (!isTransient(error)) logger.error({ err: error }, 'automations.failed');
+      }
     }
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopped;
-    while (!signal.aborted) await pause(await this.look(), signal);
+  async #note(): Promise<number> {
+    if (await recordLook(this.#options.db)) this.#options.logger.info('automations.back');
+    return NOTE_MS;
+  }
+
+  async #look(): Promise<number> {
+    const { db } = this.#options;
+    const work = await findWork(db);
+    if (work.due) await this.#fireInLanes();
+    if (work.ended) await this.#accountForAll();
+    if (work.ended || work.waiting) await this.#startAll();
+    return untilNext(work.due ? await findWork(db) : work);
   }
 
   async #fireInLanes(): Promise<void> {

@@ -5,6 +5,7 @@ import { automations, firings, scheduleClock } from '../db/schema.ts';
 import { accountForEnded } from './account-for.ts';
 import { type FireDeps, type Fired, fire } from './fire.ts';
 import type { FiringReason } from './firing-status.ts';
+import { DOWN_AFTER_MS } from './record-look.ts';
 import { sortDue } from './sort-due.ts';
 import type { AutomationRow, FiringRow } from './view.ts';
 
@@ -64,7 +65,9 @@ async function takeDue(tx: Transaction, except: readonly string[]): Promise<Take
       now: sql`clock_timestamp()`.mapWith(scheduleClock.lookedAt),
       downUntil: scheduleClock.downUntil,
     })
-    .from(scheduleClock);
+    .from(scheduleClock)
+    // Who comes back first notes that nobody was there: until then it is not known what was missed.
+    .where(sql`${scheduleClock.lookedAt} >= clock_timestamp() - ${DOWN_AFTER_MS} * interval '1 ms'`);
   if (clock === undefined) return undefined;
   return { automation, now: clock.now, downUntil: clock.downUntil };
 }

@@ -5,14 +5,19 @@ import { databaseNow } from './database-now.ts';
 import { type FireDeps, type Fired, fire } from './fire.ts';
 import { holdAutomation } from './get-automation.ts';
 
-/** Fires an automation because somebody asks for it, also a paused one. @throws Problem not-found */
+/**
+ * Fires an automation because somebody asks for it, also a paused one.
+ * @param key of the request, chosen before the first try: one whose commit was not heard of is known again
+ * @throws Problem not-found
+ */
 export async function fireOnRequest(
   tx: Transaction,
   deps: FireDeps,
   scope: Scope,
   id: string,
-  payload: unknown,
+  { key, payload }: { key: string; payload: unknown },
 ): Promise<Fired> {
   const automation = await accountForEnded(tx, deps, await holdAutomation(tx, scope, id));
-  return fire(tx, deps, automation, { cause: 'request', scheduledFor: await databaseNow(tx), payload });
+  const scheduledFor = await databaseNow(tx);
+  return fire(tx, deps, automation, { cause: 'request', key, scheduledFor, payload });
 }

@@ -20,8 +20,8 @@ export interface FireDeps extends StartDeps {
 /** Something that sets an automation off. */
 export interface Occurrence {
   cause: FiringCause;
-  /** What it is known by; undefined: it happens once, by being told. */
-  key?: string | undefined;
+  /** What it is known by. */
+  key: string;
   scheduledFor: Date;
   payload?: unknown;
   /** How many firings led to it, each by an event of the execution before. */
@@ -45,8 +45,7 @@ export async function fire(
   automation: AutomationRow,
   occurrence: Occurrence,
 ): Promise<Fired> {
-  const id = uuidv7();
-  const { cause, key = id, scheduledFor, depth = 0 } = occurrence;
+  const { cause, key, scheduledFor, depth = 0 } = occurrence;
   const known = await findFiring(tx, automation, cause, key);
   if (known !== undefined) return { firing: known, launch: () => undefined };
   const input = render(deps, automation, occurrence);
@@ -54,7 +53,7 @@ export async function fire(
   const [inserted] = await tx
     .insert(firings)
     .values({
-      id,
+      id: uuidv7(),
       tenantId: automation.tenantId,
       automationId: automation.id,
       cause,

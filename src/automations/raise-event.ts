@@ -1,5 +1,4 @@
 import { and, asc, eq, inArray } from 'drizzle-orm';
-import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../db/database.ts';
 import { automations, firings, workflowExecutions } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
@@ -15,7 +14,7 @@ export interface RaisedEvent {
   name: string;
   payload: unknown;
   /** The same event told again fires nothing again. */
-  id?: string | undefined;
+  id: string;
   /** The execution that tells it, if one does. */
   executionId?: string | undefined;
 }
@@ -32,7 +31,7 @@ export async function raiseEvent(
   event: RaisedEvent,
 ): Promise<Fired[]> {
   const depth = event.executionId === undefined ? 0 : (await depthOf(tx, scope, event.executionId)) + 1;
-  const { id: key = uuidv7(), payload } = event;
+  const { id: key, payload } = event;
   const scheduledFor = await databaseNow(tx);
   const fired: Fired[] = [];
   for (const held of await holdWaiting(tx, scope, event)) {

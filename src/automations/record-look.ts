@@ -13,12 +13,12 @@ const NOTE_EVERY_MS = 500;
  */
 export async function recordLook(db: Database): Promise<boolean> {
   const { rows } = await db.orm.execute<{ was_down: boolean }>(sql`
-    INSERT INTO outlast.schedule_clock AS clock (looked_at) VALUES (clock_timestamp())
+    INSERT INTO outlast.schedule_clock AS clock (looked_at) VALUES (statement_timestamp())
     ON CONFLICT (id) DO UPDATE SET
-      looked_at = clock_timestamp(),
-      down_until = CASE WHEN clock.looked_at < clock_timestamp() - ${DOWN_AFTER_MS} * interval '1 ms'
-        THEN clock_timestamp() ELSE clock.down_until END
-    WHERE clock.looked_at < clock_timestamp() - ${NOTE_EVERY_MS} * interval '1 ms'
+      looked_at = statement_timestamp(),
+      down_until = CASE WHEN clock.looked_at < statement_timestamp() - ${DOWN_AFTER_MS} * interval '1 ms'
+        THEN statement_timestamp() ELSE clock.down_until END
+    WHERE clock.looked_at < statement_timestamp() - ${NOTE_EVERY_MS} * interval '1 ms'
     RETURNING coalesce(down_until = looked_at, false) AS was_down`);
   return rows[0]?.was_down ?? false;
 }

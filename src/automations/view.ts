@@ -37,7 +37,7 @@ export const firingSchema = z
     automationId: z.uuid(),
     key: z.string().meta({
       description:
-        'What it is known by: its due time, the id of the event, or its own if somebody asked for it.',
+        'What it is known by: its due time, the id of the event, or one of its own if somebody asked for it.',
     }),
     scheduledFor: time.meta({ description: 'When it was due, or came; of several, when the first was due.' }),
     status: z.enum(FIRING_STATUSES),

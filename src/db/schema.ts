@@ -871,7 +871,7 @@ export const firings = outlast.table(
     tenantId: tenantId(),
     automationId: uuid('automation_id').notNull(),
     cause: text('cause').$type<FiringCause>().notNull(),
-    // The due time, the id of the delivery or the event, or its own id if somebody asked for it.
+    // The due time, the id of the delivery or the event, or one of its own if somebody asked for it.
     key: text('key').notNull(),
     scheduledFor: time('scheduled_for').notNull(),
     status: text('status').$type<FiringStatus>().notNull(),

@@ -98,6 +98,16 @@ describe('what is due', () => {
     expect((await world.firings(id))[0]).toMatchObject({ status: 'skipped', reason: 'missed' });
   });
 
+  test('waits until somebody has noted that nobody was there', async () => {
+    const { id } = await world.make({ trigger: EVERY_MINUTE });
+    await due(id, 12);
+    await world.sql(`UPDATE outlast.schedule_clock SET looked_at = now() - interval '15 s'`);
+    expect(await fireDue(world.db, world.deps, [])).toBeUndefined();
+    expect(await world.firings(id)).toEqual([]);
+    expect(await recordLook(world.db)).toBe(true);
+    expect(await fireDue(world.db, world.deps, [])).toMatchObject({ firings: [{ status: 'skipped' }] });
+  });
+
   test('of one that cannot be fired is passed over', async () => {
     await world.sql('UPDATE outlast.schedule_clock SET down_until = NULL');
     const broken = await world.make({ trigger: EVERY_MINUTE, name: 'broken' });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { uuidv7 } from 'uuidv7';
 import { accountFor, findUnaccounted } from '../../src/automations/account-for.ts';
 import { type Fired, fire, type Occurrence } from '../../src/automations/fire.ts';
 import { fireOnRequest } from '../../src/automations/fire-on-request.ts';
@@ -21,19 +22,21 @@ describe('firing', () => {
 
   async function fireBy(id: string, occurrence: Partial<Occurrence> = {}): Promise<Fired> {
     const fired = await world.held(id, (tx, automation) =>
-      fire(tx, world.deps, automation, { cause: 'event', scheduledFor: AT, ...occurrence }),
+      fire(tx, world.deps, automation, { cause: 'event', key: uuidv7(), scheduledFor: AT, ...occurrence }),
     );
     fired.launch();
     return fired;
   }
 
   function request(id: string): Promise<Fired> {
-    return transaction(world.db, (tx) => fireOnRequest(tx, world.deps, OPEN_SCOPE, id, undefined));
+    return transaction(world.db, (tx) =>
+      fireOnRequest(tx, world.deps, OPEN_SCOPE, id, { key: uuidv7(), payload: undefined }),
+    );
   }
 
   function raise(name: string, event: object = {}, scope: Scope = OPEN_SCOPE): Promise<Fired[]> {
     return transaction(world.db, (tx) =>
-      raiseEvent(tx, world.deps, scope, { name, payload: undefined, ...event }),
+      raiseEvent(tx, world.deps, scope, { name, id: uuidv7(), payload: undefined, ...event }),
     );
   }
 

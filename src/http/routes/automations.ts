@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { chooseAgent } from '../../agents/choose-agent.ts';
+import { agentChooser } from '../../agents/choose-agent.ts';
 import { createAutomation } from '../../automations/create-automation.ts';
 import { deleteAutomation } from '../../automations/delete-automation.ts';
 import { getAutomation } from '../../automations/get-automation.ts';
@@ -9,7 +9,7 @@ import { pauseAutomation, resumeAutomation, updateAutomation } from '../../autom
 import { automationSchema } from '../../automations/view.ts';
 import type { Transaction } from '../../db/database.ts';
 import { transaction } from '../../db/database.ts';
-import { whilePatient } from '../../db/retry.ts';
+import { FROZEN_OWNER_PATIENCE_MS, ONE_TRY_MS, whilePatient } from '../../db/retry.ts';
 import type { Scope } from '../../db/scope.ts';
 import { json } from '../answer.ts';
 import type { HttpDeps } from '../deps.ts';
@@ -17,9 +17,6 @@ import { answerOutcome, idempotently, keyHeaders } from '../idempotency.ts';
 import { parseInput } from '../parse-input.ts';
 import { flag, limit, listCursor, uuid, word } from '../query-fields.ts';
 import { type AnswerDescription, type Route, route } from '../route.ts';
-
-/** A worker that froze while it fired an automation holds its row until Postgres ends that. */
-const PATIENCE_MS = 7000;
 
 const params = z.object({ id: uuid });
 const theAutomation: AnswerDescription = {
@@ -55,11 +52,10 @@ const create = route({
   body: newAutomationSchema,
   answers: { 201: { ...theAutomation, headers: { location: 'Where the automation is.' } } },
   problems: ['agent-not-found', 'agent-required', 'agent-broken'],
-  handle: async ({ scope, method, path, body, headers }, deps) => {
-    const agentId = knownAgent(deps, body.agentId);
-    const key = headers['idempotency-key'];
-    const outcome = await idempotently(deps.db, scope, { key, method, path, body }, async (tx) => {
-      const automation = await createAutomation(tx, scope, { ...body, agentId });
+  handle: async (call, deps) => {
+    const agentId = knownAgent(deps, call.body.agentId);
+    const outcome = await idempotently(deps.db, call, ONE_TRY_MS, async (tx) => {
+      const automation = await createAutomation(tx, call.scope, { ...call.body, agentId });
       return { status: 201, headers: { location: `/automations/${automation.id}` }, body: automation };
     });
     return answerOutcome(outcome);
@@ -163,12 +159,12 @@ function switchRoute(verb: 'pause' | 'resume', summary: string, work: Switch): R
 }
 
 function change<T>({ db }: Pick<HttpDeps, 'db'>, work: (tx: Transaction) => Promise<T>): Promise<T> {
-  return whilePatient(PATIENCE_MS, () => transaction(db, work));
+  return whilePatient(FROZEN_OWNER_PATIENCE_MS, () => transaction(db, work));
 }
 
 /** @throws Problem agent-not-found, agent-required, agent-broken */
-function knownAgent({ agents, config }: HttpDeps, requested: string | undefined): string {
-  return chooseAgent(agents, { requested, ofThread: undefined, fallback: config.OUTLAST_DEFAULT_AGENT }).id;
+function knownAgent(deps: HttpDeps, requested: string | undefined): string {
+  return agentChooser(deps, requested)(null);
 }
 
 export const automationRoutes: Route[] = [create, list, get, update, remove, pause, resume];

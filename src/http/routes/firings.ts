@@ -1,3 +1,4 @@
+import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import type { FireDeps } from '../../automations/fire.ts';
 import { fireOnRequest } from '../../automations/fire-on-request.ts';
@@ -7,16 +8,13 @@ import { listUpcoming } from '../../automations/list-upcoming.ts';
 import { raiseEvent } from '../../automations/raise-event.ts';
 import { eventNameSchema } from '../../automations/settings.ts';
 import { firingSchema, toFiring } from '../../automations/view.ts';
-import { whilePatient } from '../../db/retry.ts';
+import { FROZEN_OWNER_PATIENCE_MS } from '../../db/retry.ts';
 import { json } from '../answer.ts';
 import type { HttpDeps } from '../deps.ts';
 import { answerOutcome, idempotently, keyHeaders } from '../idempotency.ts';
 import { isPlainText } from '../json-content.ts';
 import { anyOf, integer, limit, listCursor, uuid } from '../query-fields.ts';
 import { type Route, route } from '../route.ts';
-
-/** A worker that froze while it fired an automation holds its row until Postgres ends that. */
-const PATIENCE_MS = 7000;
 
 const params = z.object({ id: uuid });
 const payload = z.unknown().optional().meta({ description: 'Any JSON.' });
@@ -38,14 +36,13 @@ const fireNow = route({
       content: { 'application/json': z.object({ firing: firingSchema }) },
     },
   },
-  handle: async ({ scope, method, path, body, params: { id }, headers }, deps) => {
-    const request = { key: headers['idempotency-key'], method, path, body };
-    const outcome = await whilePatient(PATIENCE_MS, () =>
-      idempotently(deps.db, scope, request, async (tx) => {
-        const { firing, launch } = await fireOnRequest(tx, fireDeps(deps), scope, id, body?.payload);
-        return { status: 202, headers: {}, body: { firing: toFiring(firing) }, afterCommit: launch };
-      }),
-    );
+  handle: async (call, deps) => {
+    const { scope, params, body } = call;
+    const asked = { key: uuidv7(), payload: body?.payload };
+    const outcome = await idempotently(deps.db, call, FROZEN_OWNER_PATIENCE_MS, async (tx) => {
+      const { firing, launch } = await fireOnRequest(tx, fireDeps(deps), scope, params.id, asked);
+      return { status: 202, headers: {}, body: { firing: toFiring(firing) }, afterCommit: launch };
+    });
     return answerOutcome(outcome);
   },
 });
@@ -127,22 +124,20 @@ const raise = route({
       content: { 'application/json': z.object({ firings: z.array(firingSchema) }) },
     },
   },
-  handle: async ({ scope, method, path, body, headers }, deps) => {
-    const request = { key: headers['idempotency-key'], method, path, body };
-    const event = { ...body, payload: body.payload, executionId: headers['x-outlast-execution-id'] };
-    const outcome = await whilePatient(PATIENCE_MS, () =>
-      idempotently(deps.db, scope, request, async (tx) => {
-        const fired = await raiseEvent(tx, fireDeps(deps), scope, event);
-        return {
-          status: 202,
-          headers: {},
-          body: { firings: fired.map(({ firing }) => toFiring(firing)) },
-          afterCommit: () => {
-            for (const { launch } of fired) launch();
-          },
-        };
-      }),
-    );
+  handle: async (call, deps) => {
+    const { name, id = uuidv7(), payload } = call.body;
+    const event = { name, id, payload, executionId: call.headers['x-outlast-execution-id'] };
+    const outcome = await idempotently(deps.db, call, FROZEN_OWNER_PATIENCE_MS, async (tx) => {
+      const fired = await raiseEvent(tx, fireDeps(deps), call.scope, event);
+      return {
+        status: 202,
+        headers: {},
+        body: { firings: fired.map(({ firing }) => toFiring(firing)) },
+        afterCommit: () => {
+          for (const { launch } of fired) launch();
+        },
+      };
+    });
     return answerOutcome(outcome);
   },
 });
