@@ -367,6 +367,7 @@ function startMaintenance({ config, logger, metrics, db, closers }: WorkerInputs
     intervalMs: config.MAINTENANCE_INTERVAL_MS,
     chunkRetentionDays: config.CHUNK_RETENTION_DAYS,
     auditRetentionDays: config.OUTLAST_AUDIT_RETENTION_DAYS,
+    firingRetentionDays: config.FIRING_RETENTION_DAYS,
     removeEndedSegments,
     report: metrics.maintained,
     logger,

@@ -3,7 +3,7 @@ import { uuidv7 } from 'uuidv7';
 import { type Database, type Transaction, transaction } from '../db/database.ts';
 import { automations, firings, scheduleClock } from '../db/schema.ts';
 import { accountForEnded } from './account-for.ts';
-import { type FireDeps, type Fired, fire } from './fire.ts';
+import { counted, type FireDeps, type Fired, fire } from './fire.ts';
 import type { FiringReason } from './firing-status.ts';
 import { DOWN_AFTER_MS } from './record-look.ts';
 import { sortDue } from './sort-due.ts';
@@ -87,7 +87,7 @@ async function fireTimes(
     const { first, last, count } = missed;
     const makesUp = catchUp === 'last';
     const skipped = count - (makesUp ? 1 : 0);
-    if (skipped > 0) fired.push(await skipMissed(tx, automation, first, skipped));
+    if (skipped > 0) fired.push(counted(deps, await skipMissed(tx, automation, first, skipped)));
     if (makesUp) timely.unshift(last);
   }
   for (const scheduledFor of timely) {

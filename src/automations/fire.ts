@@ -2,6 +2,7 @@ import { and, eq } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../db/database.ts';
 import { firings } from '../db/schema.ts';
+import type { AutomationMetrics } from './automation-metrics.ts';
 import { findFullness } from './find-fullness.ts';
 import type { FiringCause, FiringReason, FiringStatus } from './firing-status.ts';
 import type { RenderInput } from './render-input.ts';
@@ -12,6 +13,7 @@ import type { AutomationRow, FiringRow } from './view.ts';
 const DEEPEST = 3;
 
 export interface FireDeps extends StartDeps {
+  metrics: StartDeps['metrics'] & { readonly automations: AutomationMetrics };
   renderInput: RenderInput;
   /** Executions that all automations of a tenant may have at once. */
   tenantConcurrency: number;
@@ -65,8 +67,24 @@ export async function fire(
     })
     .returning();
   const firing = inserted as FiringRow;
-  if (firing.status !== 'fired' || input === undefined) return { firing, launch: () => undefined };
-  return startAttempt(tx, deps, automation, firing, input);
+  const isStarted = firing.status === 'fired' && input !== undefined;
+  const fired = isStarted
+    ? await startAttempt(tx, deps, automation, firing, input)
+    : { firing, launch: () => undefined };
+  return counted(deps, fired);
+}
+
+/** What was fired, to be counted once it is committed. */
+export function counted({ metrics }: Pick<FireDeps, 'metrics'>, { firing, launch }: Fired): Fired {
+  const { status, cause, reason, createdAt, scheduledFor } = firing;
+  const isTimed = cause === 'schedule' && reason !== 'missed';
+  return {
+    firing,
+    launch: () => {
+      launch();
+      metrics.automations.fired(status, isTimed ? createdAt.getTime() - scheduledFor.getTime() : undefined);
+    },
+  };
 }
 
 function render(

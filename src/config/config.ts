@@ -68,6 +68,7 @@ const environment = z.object({
   OUTLAST_AUDIT_RETENTION_DAYS: z.coerce.number().min(0).max(36_500).default(0),
   MAINTENANCE_INTERVAL_MS: integer(10_000, 50, 3_600_000),
   OUTLAST_AUTOMATION_CONCURRENCY: integer(100, 1, 100_000),
+  FIRING_RETENTION_DAYS: z.coerce.number().min(1).max(3650).default(30),
   OUTLAST_NOTIFY_URL: url,
   OUTLAST_NOTIFY_SECRET: webhookSecret,
   OUTLAST_NOTIFY_ALLOW_PRIVATE: flag,

@@ -49,7 +49,7 @@ export interface HttpDeps {
   /** True from the signal to stop on: no new work is taken. */
   isDraining(): boolean;
   readonly logger: Logger;
-  readonly metrics: Pick<Metrics, 'contentType' | 'scrape' | 'executions'>;
+  readonly metrics: Pick<Metrics, 'contentType' | 'scrape' | 'executions' | 'automations'>;
   readonly version: { readonly version: string; readonly node: string; readonly applicationVersion: string };
   /** Milliseconds that the files of a message may take to come. Default: 10000. */
   readonly fileTimeoutMs?: number;

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics } from 'prom-client';
+import type { AutomationMetrics } from '../automations/automation-metrics.ts';
 import type { HintMetrics } from '../chunks/log-hints.ts';
 import type { ListenerMetrics } from '../chunks/log-listener.ts';
 import type { LogMetrics } from '../chunks/log-writer.ts';
@@ -32,6 +33,7 @@ export interface Metrics {
   readonly watch: WatchMetrics;
   readonly executions: ExecutionMetrics;
   readonly deliveries: DeliveryMetrics;
+  readonly automations: AutomationMetrics;
   /** What a batch of the maintenance has done, once it is committed. */
   readonly maintained: (done: Partial<Tally>) => void;
   /** A reader takes what was committed so many seconds ago. */
@@ -60,6 +62,7 @@ export function createMetrics(): Metrics {
     watch: watchMetrics(make),
     executions: executionMetrics(make),
     deliveries: deliveryMetrics(make),
+    automations: automationMetrics(make),
     maintained: countMaintenance(make),
     limited: countLimited(make),
     delivered: (seconds) => delivery.observe(seconds),
@@ -141,6 +144,17 @@ function countLimited({ counter }: Instruments): Metrics['limited'] {
   return (limit) => limited.inc({ limit });
 }
 
+function automationMetrics({ counter, histogram }: Instruments): AutomationMetrics {
+  const firings = counter('outlast_automation_firings_total');
+  const lateness = histogram('outlast_automation_lateness_seconds');
+  return {
+    fired: (status, latenessMs) => {
+      firings.inc({ status });
+      if (latenessMs !== undefined) lateness.observe(Math.max(0, latenessMs) / 1000);
+    },
+  };
+}
+
 function countMaintenance({ counter }: Instruments): Metrics['maintained'] {
   const counters = [
     ['logsPacked', counter('outlast_retention_packed_executions_total')],
@@ -153,6 +167,7 @@ function countMaintenance({ counter }: Instruments): Metrics['maintained'] {
     ['notificationsRemoved', counter('outlast_retention_removed_notifications_total')],
     ['challengesRemoved', counter('outlast_retention_removed_challenges_total')],
     ['auditEntriesRemoved', counter('outlast_retention_removed_audit_entries_total')],
+    ['firingsRemoved', counter('outlast_retention_removed_firings_total')],
   ] as const;
   return (done) => {
     for (const [what, each] of counters) each.inc(done[what] ?? 0);

@@ -1,3 +1,4 @@
+import { FIRING_STATUSES } from '../automations/firing-status.ts';
 import { END_REASONS } from '../executions/hand-over.ts';
 import { EXECUTION_STATUSES, isFinalStatus } from '../executions/status.ts';
 import { LIMITED } from '../limits/limited.ts';
@@ -109,6 +110,16 @@ export const METRICS = {
     help: 'Tries to deliver a notification that this process made',
     label: { name: 'outcome', values: ['delivered', 'postponed', 'failed'] },
   },
+  outlast_automation_firings_total: {
+    type: 'counter',
+    help: 'Firings that this process wrote down, by what came of them at first',
+    label: { name: 'status', values: FIRING_STATUSES },
+  },
+  outlast_automation_lateness_seconds: {
+    type: 'histogram',
+    help: 'From the due time of a schedule until its firing was committed',
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  },
   outlast_retention_packed_executions_total: {
     type: 'counter',
     help: 'Executions whose log was packed',
@@ -148,6 +159,10 @@ export const METRICS = {
   outlast_retention_removed_audit_entries_total: {
     type: 'counter',
     help: 'Entries of the audit log that were removed',
+  },
+  outlast_retention_removed_firings_total: {
+    type: 'counter',
+    help: 'Firings that were removed',
   },
   outlast_http_open_streams: {
     type: 'gauge',

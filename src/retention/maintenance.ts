@@ -9,6 +9,7 @@ import { removeAccessTokens } from './remove-access-tokens.ts';
 import { removeAuditEntries } from './remove-audit-entries.ts';
 import { removeDeletedLogs } from './remove-deleted-logs.ts';
 import { removeExpiredLogs } from './remove-expired-logs.ts';
+import { removeFirings } from './remove-firings.ts';
 import { removeIdempotencyKeys } from './remove-idempotency-keys.ts';
 import { removeNotifications } from './remove-notifications.ts';
 import { removeSpentChallenges } from './remove-spent-challenges.ts';
@@ -26,6 +27,7 @@ export interface MaintenanceOptions {
   chunkRetentionDays: number;
   /** Default: 0, for ever. */
   auditRetentionDays?: number;
+  firingRetentionDays: number;
   /** Default: a minute. */
   packAfterMs?: number;
   /** Removes at most `limit` workflows of ended segments; the engine that ran them knows where they are. */
@@ -94,6 +96,7 @@ export class Maintenance {
       logger,
       chunkRetentionDays,
       auditRetentionDays = 0,
+      firingRetentionDays,
       packAfterMs = PACK_AFTER_MS,
       removeEndedSegments,
     } = this.#options;
@@ -113,6 +116,7 @@ export class Maintenance {
       ...(auditRetentionDays > 0
         ? [{ name: 'remove-audit-entries', batches: removeAuditEntries(db, auditRetentionDays) }]
         : []),
+      { name: 'remove-firings', batches: removeFirings(db, firingRetentionDays) },
     ];
   }
 

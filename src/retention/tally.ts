@@ -14,6 +14,7 @@ export interface Tally {
   notificationsRemoved: number;
   challengesRemoved: number;
   auditEntriesRemoved: number;
+  firingsRemoved: number;
 }
 
 /** A role's work, a committed batch at a time: between two of them it may be ended at any time. */
@@ -33,6 +34,7 @@ export function emptyTally(): Tally {
     notificationsRemoved: 0,
     challengesRemoved: 0,
     auditEntriesRemoved: 0,
+    firingsRemoved: 0,
   };
 }
 

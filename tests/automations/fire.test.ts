@@ -8,6 +8,7 @@ import { findStartable, startWaiting } from '../../src/automations/start-waiting
 import { pauseAutomation, resumeAutomation } from '../../src/automations/update-automation.ts';
 import { transaction } from '../../src/db/database.ts';
 import { OPEN_SCOPE, type Scope } from '../../src/db/scope.ts';
+import { removeFirings } from '../../src/retention/remove-firings.ts';
 import { type AutomationWorld, openAutomationWorld } from './world.ts';
 
 const AT = new Date('2026-01-01T00:00:00Z');
@@ -303,4 +304,23 @@ describe('firing', () => {
     expect(await findUnaccounted(world.db, 10)).not.toContain(id);
     expect(await world.executions(id)).toHaveLength(1);
   });
+});
+
+test('firings are removed when they are old, but for those that are not over', async () => {
+  const world = await openAutomationWorld();
+  const start = (id: string) =>
+    transaction(world.db, (tx) =>
+      fireOnRequest(tx, world.deps, OPEN_SCOPE, id, { key: uuidv7(), payload: undefined }),
+    );
+  const { id } = await world.make({ concurrency: { max: 2, onBusy: 'enqueue' } });
+  const [over, running, waiting] = [await start(id), await start(id), await start(id)];
+  await world.end('completed', over.firing.executionId ?? '');
+  await accountFor(world.db, world.deps, id);
+  await world.sql("UPDATE outlast.firings SET created_at = now() - interval '31 days'");
+  const recent = await start(id);
+  for await (const done of removeFirings(world.db, 30)) expect(done).toEqual({ firingsRemoved: 1 });
+  expect((await world.firings(id)).map((firing) => firing.id).sort()).toEqual(
+    [running, waiting, recent].map(({ firing }) => firing.id).sort(),
+  );
+  await world.dispose();
 });

@@ -42,6 +42,7 @@ function makeMaintenance(options: Partial<MaintenanceOptions> = {}): Maintenance
     db,
     intervalMs: 20,
     chunkRetentionDays: 7,
+    firingRetentionDays: 30,
     removeEndedSegments,
     logger: silentLog,
     ...options,

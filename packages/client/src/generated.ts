@@ -1117,7 +1117,7 @@ export interface AutomationPatch {
 export interface Firing {
   id: string;
   automationId: string;
-  /** What it is known by: its due time, the id of the event, or its own if somebody asked for it. */
+  /** What it is known by: its due time, the id of the event, or one of its own if somebody asked for it. */
   key: string;
   /** When it was due, or came; of several, when the first was due. */
   scheduledFor: string;
