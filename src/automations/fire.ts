@@ -48,8 +48,6 @@ export async function fire(
   occurrence: Occurrence,
 ): Promise<Fired> {
   const { cause, key, scheduledFor, depth = 0 } = occurrence;
-  const known = await findFiring(tx, automation, cause, key);
-  if (known !== undefined) return { firing: known, launch: () => undefined };
   const input = render(deps, automation, occurrence);
   const verdict = await judge(tx, deps, automation, { depth, input });
   const [inserted] = await tx
@@ -65,8 +63,10 @@ export async function fire(
       ...verdict,
       input: verdict.status === 'enqueued' ? input : null,
     })
+    .onConflictDoNothing()
     .returning();
-  const firing = inserted as FiringRow;
+  const firing = inserted ?? (await findFiring(tx, automation, cause, key));
+  if (inserted === undefined) return { firing, launch: () => undefined };
   const isStarted = firing.status === 'fired' && input !== undefined;
   const fired = isStarted
     ? await startAttempt(tx, deps, automation, firing, input)
@@ -115,10 +115,10 @@ async function findFiring(
   { id }: AutomationRow,
   cause: FiringCause,
   key: string,
-): Promise<FiringRow | undefined> {
+): Promise<FiringRow> {
   const [known] = await tx
     .select()
     .from(firings)
     .where(and(eq(firings.automationId, id), eq(firings.cause, cause), eq(firings.key, key)));
-  return known;
+  return known as FiringRow;
 }

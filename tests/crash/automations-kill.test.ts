@@ -9,18 +9,15 @@ import { arm, expectDeath, startKillable } from './recovery-run.ts';
 
 const FIRING = 'insert into .*"firings"';
 const MOMENTS: (KillPoint & { name: string })[] = [
-  { name: 'before the firing is written', event: 'statement', matches: FIRING, moment: 'before' },
   {
     name: 'after the execution is made',
     event: 'statement',
     matches: 'insert into .*"workflow_executions"',
     moment: 'after',
   },
-  { name: 'before the commit', event: 'commit', matches: FIRING, moment: 'before' },
   { name: 'during the commit', event: 'commit', matches: FIRING, moment: 'during' },
   { name: 'after the commit', event: 'commit', matches: FIRING, moment: 'after' },
   { name: 'before its end is noted', event: 'commit', matches: 'set "accounted_at"', moment: 'before' },
-  { name: 'after its end is noted', event: 'commit', matches: 'set "accounted_at"', moment: 'after' },
 ];
 
 describe('an automation outlasts a SIGKILL', () => {
