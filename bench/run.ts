@@ -6,6 +6,7 @@
 import { startTestPostgres } from '../tests/support/postgres.ts';
 import { approvals } from './approvals/approvals.ts';
 import { auth } from './auth/auth.ts';
+import { automations } from './automations/automations.ts';
 import { firstChunk } from './first-chunk/first-chunk.ts';
 import { logFanOut } from './log/fan-out.ts';
 import { logLive } from './log/live.ts';
@@ -34,6 +35,7 @@ const SCENARIOS: readonly Scenario[] = [
   approvals,
   auth,
   strangers,
+  automations,
 ];
 
 const names = SCENARIOS.map(({ name }) => name);
