@@ -338,7 +338,7 @@ function startExpirer(
 }
 
 function startAutomations(
-  { config, logger, metrics, db, threadNews, closers }: WorkerInputs,
+  { config, logger, metrics, db, databaseOf, threadNews, closers }: WorkerInputs,
   { dispatch, segments }: Engine,
   logWriter: LogWriter,
   executions: OwnedExecutions,
@@ -356,7 +356,7 @@ function startAutomations(
     renderInput: renderPlain,
     tenantConcurrency: config.OUTLAST_AUTOMATION_CONCURRENCY,
   };
-  const runner = new AutomationRunner({ db, fire, mayStart: () => !closing.aborted, logger });
+  const runner = new AutomationRunner({ db, databaseOf, fire, mayStart: () => !closing.aborted, logger });
   runner.start();
   closers.push(() => runner.stop());
 }

@@ -3,6 +3,7 @@ import type { PgUpdateSetSource } from 'drizzle-orm/pg-core';
 import { type Database, type Transaction, transaction } from '../db/database.ts';
 import { automations, firings, workflowExecutions } from '../db/schema.ts';
 import type { Notify } from '../notifications/notify.ts';
+import type { AutomationRef } from './fire-due.ts';
 import { retryDelayMs } from './retry-delay.ts';
 import type { AutomationRow, FiringRow } from './view.ts';
 
@@ -13,11 +14,11 @@ export interface AccountDeps {
 type ExecutionRow = typeof workflowExecutions.$inferSelect;
 
 /** Automations, also such as are gone, of which executions are over and no note of that was taken. */
-export async function findUnaccounted(db: Database, limit: number): Promise<string[]> {
-  const { rows } = await db.orm.execute<{ id: string }>(sql`
-    SELECT DISTINCT automation_id AS id FROM outlast.workflow_executions
+export async function findUnaccounted(db: Database, limit: number): Promise<AutomationRef[]> {
+  const { rows } = await db.orm.execute<{ id: string; tenantId: string }>(sql`
+    SELECT DISTINCT automation_id AS id, tenant_id AS "tenantId" FROM outlast.workflow_executions
     WHERE firing_id IS NOT NULL AND accounted_at IS NULL AND finished_at IS NOT NULL LIMIT ${limit}`);
-  return rows.map(({ id }) => id);
+  return rows;
 }
 
 /** Takes note of what an automation's executions came to. @returns the automation, if that has paused it */

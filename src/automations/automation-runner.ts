@@ -5,8 +5,8 @@ import { pause } from '../pause.ts';
 import { accountFor, findUnaccounted } from './account-for.ts';
 import { findWork } from './find-work.ts';
 import type { FireDeps } from './fire.ts';
-import { fireDue } from './fire-due.ts';
-import { recordLook } from './record-look.ts';
+import { findDue, fireDue } from './fire-due.ts';
+import { readClock, recordLook } from './record-look.ts';
 import { findStartable, startWaiting } from './start-waiting.ts';
 import type { FiringRow } from './view.ts';
 
@@ -22,7 +22,9 @@ const LANES = 4;
 const BATCH = 100;
 
 export interface AutomationRunnerOptions {
+  /** Sees all tenants. */
   db: Database;
+  databaseOf: (tenantId: string) => Database;
   fire: FireDeps;
   /** False from the moment on at which this process should begin nothing new. */
   mayStart: () => boolean;
@@ -75,47 +77,50 @@ export class AutomationRunner {
   async #look(): Promise<number> {
     const { db } = this.#options;
     const work = await findWork(db);
-    if (work.due) await this.#fireInLanes();
+    const isWhole = work.due ? await this.#fireInLanes() : true;
     if (work.ended) await this.#accountForAll();
     if (work.ended || work.waiting) await this.#startAll();
+    if (!isWhole) return INTERVAL_MS;
     return untilNext(work.due ? await findWork(db) : work);
   }
 
-  async #fireInLanes(): Promise<void> {
-    const failed: string[] = [];
-    const lanes = await Promise.allSettled(Array.from({ length: LANES }, () => this.#fireAll(failed)));
-    for (const lane of lanes) if (lane.status === 'rejected') throw lane.reason;
-  }
-
-  /** Until nothing is due. One that cannot be fired must not keep the others waiting. */
-  async #fireAll(failed: string[]): Promise<void> {
-    const { db, fire, mayStart } = this.#options;
-    while (!this.#stopped.signal.aborted && mayStart()) {
-      const due = await fireDue(db, fire, failed);
-      if (due === undefined) return;
-      if ('error' in due) {
-        failed.push(due.automationId);
-        this.#report(due.error, { automationId: due.automationId });
-      } else for (const firing of due.firings) this.#log(firing);
-    }
+  /** Each once: one that cannot be fired must not keep the others waiting. @returns whether all could be */
+  async #fireInLanes(): Promise<boolean> {
+    const { db, fire, databaseOf } = this.#options;
+    const clock = await readClock(db);
+    if (clock === undefined) return true;
+    const due = await findDue(db, BATCH);
+    let isWhole = true;
+    const fireAll = async () => {
+      for (let next = due.shift(); next !== undefined; next = due.shift()) {
+        const { id, tenantId } = next;
+        const isDone = await this.#one(id, async () => {
+          const firings = await fireDue(databaseOf(tenantId), fire, id, clock);
+          for (const firing of firings ?? []) this.#log(firing);
+        });
+        isWhole &&= isDone;
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, fireAll));
+    return isWhole;
   }
 
   async #accountForAll(): Promise<void> {
-    const { db, fire, logger } = this.#options;
-    for (const automationId of await findUnaccounted(db, BATCH)) {
-      await this.#one({ automationId }, async () => {
-        const paused = await accountFor(db, fire, automationId);
-        if (paused !== undefined) logger.warn({ automationId }, 'automation.paused');
+    const { db, fire, databaseOf, logger } = this.#options;
+    for (const { id, tenantId } of await findUnaccounted(db, BATCH)) {
+      await this.#one(id, async () => {
+        const paused = await accountFor(databaseOf(tenantId), fire, id);
+        if (paused !== undefined) logger.warn({ automationId: id }, 'automation.paused');
       });
     }
   }
 
   async #startAll(): Promise<void> {
-    const { db, fire } = this.#options;
-    for (const automationId of await findStartable(db, BATCH)) {
-      await this.#one({ automationId }, async () => {
+    const { db, fire, databaseOf } = this.#options;
+    for (const { id, tenantId } of await findStartable(db, BATCH)) {
+      await this.#one(id, async () => {
         for (let count = 0; count < BATCH; count += 1) {
-          const firing = await startWaiting(db, fire, automationId);
+          const firing = await startWaiting(databaseOf(tenantId), fire, id);
           if (firing === undefined) return;
           this.#log(firing);
         }
@@ -123,19 +128,16 @@ export class AutomationRunner {
     }
   }
 
-  async #one(what: object, work: () => Promise<void>): Promise<void> {
-    if (this.#stopped.signal.aborted) return;
+  /** What a lock or the loss of a connection stopped, the next pass finds again. @returns whether it could be done */
+  async #one(automationId: string, work: () => Promise<void>): Promise<boolean> {
+    if (this.#stopped.signal.aborted || !this.#options.mayStart()) return true;
     try {
       await work();
+      return true;
     } catch (error) {
-      this.#report(error, what);
+      if (!isTransient(error)) this.#options.logger.error({ automationId, err: error }, 'automations.failed');
+      return false;
     }
-  }
-
-  /** What a lock or the loss of a connection stopped, the next pass finds again. */
-  #report(error: unknown, what: object): void {
-    if (isTransient(error)) return;
-    this.#options.logger.error({ ...what, err: error }, 'automations.failed');
   }
 
   #log({ id: firingId, automationId, status, reason, count, executionId }: FiringRow): void {

@@ -1,84 +1,73 @@
-import { and, asc, eq, notInArray, sql } from 'drizzle-orm';
+import { and, asc, eq, sql } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import { type Database, type Transaction, transaction } from '../db/database.ts';
-import { automations, firings, scheduleClock } from '../db/schema.ts';
+import { automations, firings } from '../db/schema.ts';
 import { accountForEnded } from './account-for.ts';
+import { databaseNow } from './database-now.ts';
 import { counted, type FireDeps, type Fired, fire } from './fire.ts';
 import type { FiringReason } from './firing-status.ts';
-import { DOWN_AFTER_MS } from './record-look.ts';
+import { DOWN_AFTER_MS, type ScheduleClock } from './record-look.ts';
 import { sortDue } from './sort-due.ts';
 import type { AutomationRow, FiringRow } from './view.ts';
 
-/** A schedule that was due, and what became of its due times, or why nothing did. */
-export type FiredSchedule = { automationId: string } & ({ firings: FiringRow[] } | { error: unknown });
+/** An automation, to be worked on in the database of its tenant. */
+export interface AutomationRef {
+  id: string;
+  tenantId: string;
+}
+
+/** Automations of all tenants whose schedules are due, the longest due first. */
+export async function findDue(db: Database, limit: number): Promise<AutomationRef[]> {
+  const { id, tenantId, nextDueAt } = automations;
+  return db.orm
+    .select({ id, tenantId })
+    .from(automations)
+    .where(sql`${nextDueAt} <= statement_timestamp()`)
+    .orderBy(asc(nextDueAt))
+    .limit(limit);
+}
 
 /**
- * Fires the schedule that is longest due, unless another worker is at it: all of its due times that are not dealt with,
- * and the next one is written down, in one transaction.
- * @param except automations that are left alone
- * @returns undefined when there is none
+ * Fires a schedule that is due, unless another worker is at it: all of its due times that are not dealt with, and the
+ * next one is written down, in one transaction.
+ * @param clock as it was read before; nobody fires by one that is too old to tell what was missed
+ * @returns what was fired; undefined when there is nothing to do
  */
 export async function fireDue(
   db: Database,
   deps: FireDeps,
-  except: readonly string[],
-): Promise<FiredSchedule | undefined> {
-  let automationId: string | undefined;
-  try {
-    const fired = await transaction(db, async (tx) => {
-      const taken = await takeDue(tx, except);
-      automationId = taken?.automation.id;
-      return taken === undefined ? [] : fireTimes(tx, deps, taken);
-    });
-    if (automationId === undefined) return undefined;
-    for (const { launch } of fired) launch();
-    return { automationId, firings: fired.map(({ firing }) => firing) };
-  } catch (error) {
-    if (automationId === undefined) throw error;
-    return { automationId, error };
-  }
+  automationId: string,
+  clock: ScheduleClock,
+): Promise<FiringRow[] | undefined> {
+  const fired = await transaction(db, async (tx) => {
+    const automation = await takeDue(tx, automationId);
+    if (automation === undefined) return undefined;
+    const now = await databaseNow(tx);
+    if (now.getTime() - clock.lookedAt.getTime() > DOWN_AFTER_MS) return undefined;
+    // This may pause it, and then nothing is due any more.
+    return fireTimes(tx, deps, await accountForEnded(tx, deps, automation), now, clock.downUntil);
+  });
+  for (const { launch } of fired ?? []) launch();
+  return fired?.map(({ firing }) => firing);
 }
 
-interface TakenSchedule {
-  automation: AutomationRow;
-  now: Date;
-  downUntil: Date | null;
-}
-
-async function takeDue(tx: Transaction, except: readonly string[]): Promise<TakenSchedule | undefined> {
-  const { nextDueAt, id } = automations;
+async function takeDue(tx: Transaction, automationId: string): Promise<AutomationRow | undefined> {
+  const { id, nextDueAt } = automations;
   const [automation] = await tx
     .select()
     .from(automations)
-    .where(
-      and(
-        sql`${nextDueAt} <= statement_timestamp()`,
-        except.length === 0 ? undefined : notInArray(id, [...except]),
-      ),
-    )
-    .orderBy(asc(nextDueAt))
-    .limit(1)
+    .where(and(eq(id, automationId), sql`${nextDueAt} <= statement_timestamp()`))
     .for('no key update', { skipLocked: true });
-  if (automation === undefined) return undefined;
-  const [clock] = await tx
-    .select({
-      now: sql`clock_timestamp()`.mapWith(scheduleClock.lookedAt),
-      downUntil: scheduleClock.downUntil,
-    })
-    .from(scheduleClock)
-    // Who comes back first notes that nobody was there: until then it is not known what was missed.
-    .where(sql`${scheduleClock.lookedAt} >= clock_timestamp() - ${DOWN_AFTER_MS} * interval '1 ms'`);
-  if (clock === undefined) return undefined;
-  return { automation, now: clock.now, downUntil: clock.downUntil };
+  return automation;
 }
 
 async function fireTimes(
   tx: Transaction,
   deps: FireDeps,
-  { automation: taken, now, downUntil }: TakenSchedule,
+  automation: AutomationRow,
+  now: Date,
+  downUntil: Date | null,
 ): Promise<Fired[]> {
-  // This may pause it, and then nothing is due any more.
-  const automation = await accountForEnded(tx, deps, taken);
   const { trigger, nextDueAt, catchUp } = automation;
   if (trigger.type !== 'schedule' || nextDueAt === null) return [];
   const { timely, missed, next } = sortDue(trigger, nextDueAt, now, downUntil);

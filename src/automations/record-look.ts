@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../db/database.ts';
+import { scheduleClock } from '../db/schema.ts';
 
 /** Nobody has looked for so long: then what was due meanwhile was missed, and is not only late. */
 export const DOWN_AFTER_MS = 7000;
@@ -21,4 +22,13 @@ export async function recordLook(db: Database): Promise<boolean> {
     WHERE clock.looked_at < statement_timestamp() - ${NOTE_EVERY_MS} * interval '1 ms'
     RETURNING coalesce(down_until = looked_at, false) AS was_down`);
   return rows[0]?.was_down ?? false;
+}
+
+/** When somebody looked last, and when somebody did again after nobody had for too long; null: that never was. */
+export type ScheduleClock = Pick<typeof scheduleClock.$inferSelect, 'lookedAt' | 'downUntil'>;
+
+/** @returns undefined before the first look of all */
+export async function readClock(db: Database): Promise<ScheduleClock | undefined> {
+  const [clock] = await db.orm.select().from(scheduleClock);
+  return clock;
 }

@@ -5,13 +5,14 @@ import { Problem } from '../problems/problem.ts';
 import { accountForEnded, failFiring } from './account-for.ts';
 import { findFullness, isTenantFull } from './find-fullness.ts';
 import type { FireDeps } from './fire.ts';
+import type { AutomationRef } from './fire-due.ts';
 import { startAttempt, startRetry } from './start-attempt.ts';
 import type { AutomationRow, FiringRow } from './view.ts';
 
 /** Automations of which a retry is due, or a firing waits while there is a place for it; paused ones start nothing. */
-export async function findStartable(db: Database, limit: number): Promise<string[]> {
-  const { rows } = await db.orm.execute<{ id: string }>(sql`
-    SELECT a.id FROM outlast.automations a
+export async function findStartable(db: Database, limit: number): Promise<AutomationRef[]> {
+  const { rows } = await db.orm.execute<{ id: string; tenantId: string }>(sql`
+    SELECT a.id, a.tenant_id AS "tenantId" FROM outlast.automations a
     WHERE a.enabled AND (
       a.id IN (SELECT automation_id FROM outlast.firings WHERE retry_at <= statement_timestamp())
       OR a.id IN (SELECT automation_id FROM outlast.firings WHERE status = 'enqueued')
@@ -20,7 +21,7 @@ export async function findStartable(db: Database, limit: number): Promise<string
             AND e.firing_id IS NOT NULL AND e.accounted_at IS NULL)
           + (SELECT count(*) FROM outlast.firings r WHERE r.automation_id = a.id AND r.retry_at IS NOT NULL))
     LIMIT ${limit}`);
-  return rows.map(({ id }) => id);
+  return rows;
 }
 
 /**

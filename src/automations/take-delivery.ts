@@ -33,7 +33,9 @@ export type VerifySignature = (
 ) => Promise<Verified | undefined>;
 
 export interface DeliveryDeps extends FireDeps {
+  /** Sees all tenants: whose automation it is has to be found out. */
   db: Database;
+  databaseOf: (tenantId: string) => Database;
   verifySignature: VerifySignature;
   /** @throws Problem when there are too many for one automation */
   limitRate(automationId: string): Promise<void>;
@@ -77,7 +79,9 @@ export async function takeDelivery(
   const key = checkId(verified.deliveryId) ?? uuidv7();
   const payload = offered.parseBody(body);
   const fired = await whilePatient(FROZEN_OWNER_PATIENCE_MS, () =>
-    transaction(deps.db, (tx) => fireDelivery(tx, deps, automationId, { key, payload })),
+    transaction(deps.databaseOf(automation.tenantId), (tx) =>
+      fireDelivery(tx, deps, automationId, { key, payload }),
+    ),
   );
   fired.launch();
   return fired;

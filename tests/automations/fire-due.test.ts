@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { fireDue } from '../../src/automations/fire-due.ts';
-import { DOWN_AFTER_MS, recordLook } from '../../src/automations/record-look.ts';
+import { findDue, fireDue } from '../../src/automations/fire-due.ts';
+import { DOWN_AFTER_MS, readClock, recordLook } from '../../src/automations/record-look.ts';
+import type { FiringRow } from '../../src/automations/view.ts';
 import { type AutomationWorld, openAutomationWorld } from './world.ts';
 
 const EVERY_MINUTE = { type: 'schedule', cron: '* * * * *' };
@@ -29,8 +30,13 @@ describe('what is due', () => {
     return recordLook(world.db);
   }
 
+  async function fireBy(id: string, deps = world.deps): Promise<FiringRow[] | undefined> {
+    const clock = await readClock(world.db);
+    return clock && fireDue(world.db, deps, id, clock);
+  }
+
   async function fireAll(): Promise<void> {
-    for (;;) if ((await fireDue(world.db, world.deps, [])) === undefined) return;
+    for (const { id } of await findDue(world.db, 100)) await fireBy(id);
   }
 
   test('is fired once by many that look at once, and the next time is written down', async () => {
@@ -64,7 +70,7 @@ describe('what is due', () => {
       const { id } = await world.make({ trigger: EVERY_SECOND, catchUp, concurrency: { max: 50 } });
       await due(id, 20);
       expect(await comeBackAfter(21)).toBe(true);
-      await fireDue(world.db, world.deps, []);
+      await fireBy(id);
       await world.sql(
         'UPDATE outlast.automations SET enabled = false, paused_reason = $2, next_due_at = NULL WHERE id = $1',
         [id, 'request'],
@@ -102,31 +108,24 @@ describe('what is due', () => {
     const { id } = await world.make({ trigger: EVERY_MINUTE });
     await due(id, 12);
     await world.sql(`UPDATE outlast.schedule_clock SET looked_at = now() - interval '15 s'`);
-    expect(await fireDue(world.db, world.deps, [])).toBeUndefined();
+    expect(await fireBy(id)).toBeUndefined();
     expect(await world.firings(id)).toEqual([]);
     expect(await recordLook(world.db)).toBe(true);
-    expect(await fireDue(world.db, world.deps, [])).toMatchObject({ firings: [{ status: 'skipped' }] });
+    expect(await fireBy(id)).toMatchObject([{ status: 'skipped' }]);
   });
 
-  test('of one that cannot be fired is passed over', async () => {
+  test('that cannot be fired stays due', async () => {
     await world.sql('UPDATE outlast.schedule_clock SET down_until = NULL');
-    const broken = await world.make({ trigger: EVERY_MINUTE, name: 'broken' });
-    const good = await world.make({ trigger: EVERY_MINUTE, name: 'good' });
-    await due(broken.id, 3);
-    await due(good.id, 2);
-    const deps = {
-      ...world.deps,
-      renderInput: (_: string, view: { automation: { name: string } }) => {
-        if (view.automation.name === 'broken') throw new Error('broken');
-        return 'say hello';
-      },
+    const { id } = await world.make({ trigger: EVERY_MINUTE });
+    await due(id, 3);
+    const renderInput = () => {
+      throw new Error('broken');
     };
-    const first = await fireDue(world.db, deps, []);
-    expect(first).toMatchObject({ automationId: broken.id, error: { message: 'broken' } });
-    expect(await fireDue(world.db, deps, [broken.id])).toMatchObject({ automationId: good.id });
-    expect(await world.firings(broken.id)).toEqual([]);
-    expect(await world.firings(good.id)).toMatchObject([{ status: 'fired' }]);
-    await world.sql('DELETE FROM outlast.automations WHERE id = $1', [broken.id]);
+    await expect(fireBy(id, { ...world.deps, renderInput })).rejects.toThrow('broken');
+    expect(await world.firings(id)).toEqual([]);
+    expect((await findDue(world.db, 10)).map((each) => each.id)).toContain(id);
+    await fireAll();
+    expect(await world.firings(id)).toMatchObject([{ status: 'fired' }]);
   });
 
   test('stops with the failure that pauses its automation', async () => {

@@ -41,6 +41,9 @@ describe('firing', () => {
     );
   }
 
+  const startable = async () => (await findStartable(world.db, 10)).map(({ id }) => id);
+  const unaccounted = async () => (await findUnaccounted(world.db, 10)).map(({ id }) => id);
+
   test('starts an execution of the automation, as its owner', async () => {
     const { id } = await world.make({ agentId: 'operator', approvalPolicy: 'deny' });
     const { firing } = await fireBy(id, { key: 'k1' });
@@ -115,7 +118,7 @@ describe('firing', () => {
     const stranger = await world.make({}, { tenantId: 'other', ownerId: 'local' });
     expect((await fireBy(stranger.id)).firing.status).toBe('fired');
     const waitingId = waiting[0]?.firing.automationId ?? '';
-    expect(await findStartable(world.db, 10)).toContain(waitingId);
+    expect(await startable()).toContain(waitingId);
     expect(await startWaiting(world.db, world.deps, waitingId)).toBeUndefined();
     await world.end('completed', ...fired.map(({ firing }) => firing.executionId ?? ''));
     for (const id of ids) await accountFor(world.db, world.deps, id);
@@ -135,15 +138,15 @@ describe('firing', () => {
     const { firing: third } = await fireBy(id, { key: '3' });
     expect(third).toMatchObject({ status: 'enqueued', input: 'say hello' });
     await accountFor(world.db, world.deps, id);
-    expect(await findStartable(world.db, 10)).toEqual([id]);
+    expect(await startable()).toEqual([id]);
     const starters = await Promise.all([1, 2, 3].map(() => startWaiting(world.db, world.deps, id)));
     expect(starters.filter((firing) => firing !== undefined).map(({ key }) => key)).toEqual(['2']);
-    expect(await findStartable(world.db, 10)).toEqual([]);
+    expect(await startable()).toEqual([]);
     expect((await world.firings(id)).map(({ status }) => status)).toEqual(['fired', 'fired', 'enqueued']);
     await transaction(world.db, (tx) => pauseAutomation(tx, OPEN_SCOPE, id));
     await world.end('completed', ...(await world.executions(id)).slice(1).map((each) => each.id));
     await accountFor(world.db, world.deps, id);
-    expect(await findStartable(world.db, 10)).toEqual([]);
+    expect(await startable()).toEqual([]);
     expect(await startWaiting(world.db, world.deps, id)).toBeUndefined();
     await transaction(world.db, (tx) => resumeAutomation(tx, OPEN_SCOPE, id));
     const last = await startWaiting(world.db, world.deps, id);
@@ -166,15 +169,15 @@ describe('firing', () => {
     const { id } = await world.make({ maxAttempts: 2 });
     const { firing } = await request(id);
     await world.end('failed', firing.executionId ?? '');
-    expect(await findUnaccounted(world.db, 10)).toContain(id);
+    expect(await unaccounted()).toContain(id);
     await Promise.all([1, 2, 3].map(() => accountFor(world.db, world.deps, id)));
-    expect(await findUnaccounted(world.db, 10)).not.toContain(id);
+    expect(await unaccounted()).not.toContain(id);
     const [postponed] = await world.firings(id);
     expect(postponed).toMatchObject({ status: 'fired', attempts: 1, retryAt: expect.any(Date) });
     expect(await startWaiting(world.db, world.deps, id)).toBeUndefined();
     expect((await request(id)).firing.reason).toBe('busy');
     await world.sql('UPDATE outlast.firings SET retry_at = now() WHERE id = $1', [firing.id]);
-    expect(await findStartable(world.db, 10)).toEqual([id]);
+    expect(await startable()).toEqual([id]);
     const started = await Promise.all([1, 2, 3].map(() => startWaiting(world.db, world.deps, id)));
     expect(started.filter((each) => each !== undefined)).toHaveLength(1);
     const [first, second, ...others] = await world.executions(id);
@@ -299,9 +302,9 @@ describe('firing', () => {
     const { firing } = await request(id);
     await world.sql('DELETE FROM outlast.automations WHERE id = $1', [id]);
     await world.end('failed', firing.executionId ?? '');
-    expect(await findUnaccounted(world.db, 10)).toContain(id);
+    expect(await unaccounted()).toContain(id);
     await accountFor(world.db, world.deps, id);
-    expect(await findUnaccounted(world.db, 10)).not.toContain(id);
+    expect(await unaccounted()).not.toContain(id);
     expect(await world.executions(id)).toHaveLength(1);
   });
 });

@@ -24,6 +24,7 @@ describe('a delivery', () => {
     deps = {
       ...world.deps,
       db: world.db,
+      databaseOf: () => world.db,
       verifySignature,
       limitRate: async () => {
         if (limited) throw new Problem('unavailable', 'Too many');

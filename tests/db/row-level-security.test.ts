@@ -11,6 +11,7 @@ import { dropConstraints, insertionOf, tablesOf } from './any-row.ts';
 const WITHOUT_TENANT = {
   migrations: 'which version the schema has',
   rate_limits: 'how much is left to a key that names whoever is limited, of any tenant',
+  schedule_clock: 'when a worker last looked for what is due, of any tenant',
   workers: 'describes processes, which work for all tenants',
 };
 /** What the role of the application has no business with, though it has a tenant. */
