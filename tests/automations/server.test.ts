@@ -54,7 +54,7 @@ describe('an automation on a server', () => {
       describe: 'all to complete',
     });
     expect((await executions(id)).map(({ id: executionId }) => executionId).sort()).toEqual(
-      fired.map(({ executionId }) => executionId).sort(),
+      fired.map(({ executionId }) => String(executionId)).sort(),
     );
   });
 
@@ -100,7 +100,7 @@ describe('an automation on a server', () => {
     const suspended = await ask(server.url, `/executions/${String(executionId)}/wait`);
     expect(suspended.json()).toMatchObject({ status: 'suspended', suspendedReason: 'approval' });
     const asked = (await ask(server.url, `/approvals?executionId=${String(executionId)}`)).json().data;
-    expect(asked.map(({ kind }) => kind).sort()).toEqual(['approval', 'question']);
+    expect(asked.map(({ kind }) => String(kind)).sort()).toEqual(['approval', 'question']);
     expect((await fire(id))['reason']).toBe('busy');
     await ask(server.url, `/executions/${String(executionId)}/cancel`, { method: 'POST' });
     const cancelled = await waitFor(
@@ -119,9 +119,9 @@ describe('an automation on a server', () => {
     const asked = (
       await ask(server.url, `/approvals?status=denied&executionId=${String(executionId)}`)
     ).json().data;
-    expect(asked.map(({ kind, decidedBy }) => [kind, decidedBy]).sort()).toEqual([
-      ['approval', 'policy'],
-      ['question', 'policy'],
+    expect(asked.map(({ kind, decidedBy }) => `${String(kind)} by ${String(decidedBy)}`).sort()).toEqual([
+      'approval by policy',
+      'question by policy',
     ]);
     const { rows } = await sql.query('SELECT status FROM outlast.tool_calls WHERE execution_id = $1', [
       executionId,

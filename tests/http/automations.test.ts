@@ -174,7 +174,8 @@ describe('automations over HTTP', () => {
     expect(sent[0]?.json()['firings']).toMatchObject([{ automationId: id, key: 'e1', status: 'fired' }]);
     expect((await post('/events', { name: 'paid', payload: { total: 4 } })).json()).toEqual({ firings: [] });
     expect(await countOf(id)).toBe(1);
-    const executionId = (sent[0]?.json()['firings'] as { executionId: string }[])[0]?.executionId ?? '';
+    const [told] = sent.map((answer) => answer.json()['firings'] as { executionId: string }[]);
+    const executionId = told?.[0]?.executionId ?? '';
     const deeper = await post(
       '/events',
       { name: 'paid', payload: { total: 3 } },
