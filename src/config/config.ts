@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parseRoleScopes } from '../auth/role-scopes.ts';
+import { parseEncryptionKeys } from '../secrets/encryption-keys.ts';
 import { parseTrustedProxies } from './trusted-proxies.ts';
 
 const integer = (fallback: number, min: number, max: number) =>
@@ -58,7 +59,9 @@ const environment = z.object({
   OUTLAST_JWT_AUDIENCE: z.string().optional(),
   OUTLAST_JWT_TENANT_CLAIM: z.string().optional(),
   OUTLAST_JWT_ROLES_CLAIM: z.string().default('roles'),
-  OUTLAST_JWT_ROLE_SCOPES: z.string().default('admin=admin').superRefine(checkRoleScopes),
+  OUTLAST_JWT_ROLE_SCOPES: z.string().default('admin=admin').superRefine(checkWith(parseRoleScopes)),
+  OUTLAST_ENCRYPTION_KEY: z.string().superRefine(checkWith(parseEncryptionKeys)).optional(),
+  OUTLAST_AUTOMATION_INPUT_LIMIT: integer(262_144, 1024, 10_485_760),
   WORKER_CONCURRENCY: integer(100, 1, 10_000),
   WORKER_HEARTBEAT_MS: integer(1000, 50, 60_000),
   WORKER_DEAD_AFTER_MS: integer(5000, 200, 600_000),
@@ -90,6 +93,7 @@ type Source = Record<string, string | undefined>;
 const SECRETS = [
   'DATABASE_URL',
   'OUTLAST_JWT_SECRET',
+  'OUTLAST_ENCRYPTION_KEY',
   'OUTLAST_MODEL_API_KEY',
   'OPENAI_API_KEY',
   'ANTHROPIC_API_KEY',
@@ -153,12 +157,15 @@ function tokenFaults(values: Source): string[] {
   return faults;
 }
 
-function checkRoleScopes(text: string, context: z.RefinementCtx): void {
-  try {
-    parseRoleScopes(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as Error).message });
-  }
+/** What cannot be parsed is a fault. */
+function checkWith(parse: (text: string) => unknown) {
+  return (text: string, context: z.RefinementCtx) => {
+    try {
+      parse(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  };
 }
 
 function checkTrustedProxies(text: string, context: z.RefinementCtx): void {
