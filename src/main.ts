@@ -11,7 +11,7 @@ import type { Authenticator } from './auth/authenticator.ts';
 import { chooseAuthenticator, OPEN_NOTICE, refuseExposed } from './auth/choose-authenticator.ts';
 import { AutomationRunner } from './automations/automation-runner.ts';
 import type { FireDeps } from './automations/fire.ts';
-import { renderPlain } from './automations/render-plain.ts';
+import { inputRenderer } from './automations/render-input.ts';
 import { LogHints } from './chunks/log-hints.ts';
 import { LogWatch } from './chunks/log-watch.ts';
 import { LogWriter } from './chunks/log-writer.ts';
@@ -353,7 +353,7 @@ function startAutomations(
     threadNews,
     logger,
     metrics,
-    renderInput: renderPlain,
+    renderInput: inputRenderer(config.OUTLAST_AUTOMATION_INPUT_LIMIT),
     tenantConcurrency: config.OUTLAST_AUTOMATION_CONCURRENCY,
   };
   const runner = new AutomationRunner({ db, databaseOf, fire, mayStart: () => !closing.aborted, logger });
@@ -423,7 +423,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     dispatch: engine.dispatch,
     discard: engine.segments.discard,
     notify: notifyOf(config),
-    renderInput: renderPlain,
+    renderInput: inputRenderer(config.OUTLAST_AUTOMATION_INPUT_LIMIT),
     outbound: createOutbound({ allowPrivate: config.OUTLAST_FILES_ALLOW_PRIVATE }),
     publish: (executionNo, rows) => logWriter.publish(executionNo, rows),
     abandon: (segment, reason) => executions.abandon(segment, reason),

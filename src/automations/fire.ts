@@ -92,7 +92,8 @@ function render(
   { id, name, input }: AutomationRow,
   { payload, scheduledFor }: Occurrence,
 ): string | undefined {
-  return renderInput(input, { payload, scheduledFor: scheduledFor.toISOString(), automation: { id, name } });
+  const at = scheduledFor.toISOString();
+  return renderInput(input, { payload, scheduledFor: at, automation: { id, name } }).text;
 }
 
 async function judge(

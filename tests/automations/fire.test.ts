@@ -289,7 +289,7 @@ describe('firing', () => {
 
   test('says so when its input cannot be made', async () => {
     const { id } = await world.make();
-    const deps = { ...world.deps, renderInput: () => undefined };
+    const deps = { ...world.deps, renderInput: () => ({ faults: [] }) };
     const { firing } = await world.held(id, (tx, automation) =>
       fire(tx, deps, automation, { cause: 'webhook', key: '1', scheduledFor: AT }),
     );

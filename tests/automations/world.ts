@@ -2,7 +2,7 @@ import { eq } from 'drizzle-orm';
 import pino from 'pino';
 import { createAutomation } from '../../src/automations/create-automation.ts';
 import type { FireDeps } from '../../src/automations/fire.ts';
-import { renderPlain } from '../../src/automations/render-plain.ts';
+import { inputRenderer } from '../../src/automations/render-input.ts';
 import { automationSettingsSchema } from '../../src/automations/settings.ts';
 import type { AutomationRow, FiringRow } from '../../src/automations/view.ts';
 import { type Database, openDatabase, type Transaction, transaction } from '../../src/db/database.ts';
@@ -62,7 +62,7 @@ export async function openAutomationWorld(overrides: Partial<FireDeps> = {}): Pr
     threadNews: { changed: () => undefined },
     logger: pino({ level: 'silent' }),
     metrics: createMetrics(),
-    renderInput: renderPlain,
+    renderInput: inputRenderer(10_000),
     tenantConcurrency: 100,
     ...overrides,
   };

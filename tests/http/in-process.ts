@@ -4,7 +4,7 @@ import { createModelRegistry } from '../../src/agents/model-registry.ts';
 import { ApprovalWatch } from '../../src/approvals/approval-watch.ts';
 import { PageOrigins } from '../../src/apps/page-origins.ts';
 import { openAuthenticator } from '../../src/auth/authenticator.ts';
-import { renderPlain } from '../../src/automations/render-plain.ts';
+import { inputRenderer } from '../../src/automations/render-input.ts';
 import { type Chunk, serializeChunk } from '../../src/chunks/chunk.ts';
 import { RecentRows } from '../../src/chunks/recent-rows.ts';
 import { parseConfig } from '../../src/config/config.ts';
@@ -63,7 +63,7 @@ export async function serveAlone(
     dispatch: async () => () => undefined,
     discard: async () => undefined,
     notify: undefined,
-    renderInput: renderPlain,
+    renderInput: inputRenderer(10_000),
     outbound: createOutbound(),
     publish: (executionNo, rows) => recentRows.publish(executionNo, rows),
     abandon: () => undefined,
