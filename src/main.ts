@@ -40,6 +40,7 @@ import { recordNotification } from './notifications/record-notification.ts';
 import { RETRY_SCHEDULE } from './notifications/retry-schedule.ts';
 import { createOutbound } from './outbound/request.ts';
 import { Maintenance } from './retention/maintenance.ts';
+import { findEncryptionKeys } from './secrets/find-encryption-keys.ts';
 import { ThreadNews } from './threads/thread-news.ts';
 import { ThreadWatch } from './threads/thread-watch.ts';
 import { createExecutionSteps } from './workers/execution-steps.ts';
@@ -423,6 +424,7 @@ async function serve(config: Config, logger: Logger, parts: HttpParts): Promise<
     dispatch: engine.dispatch,
     discard: engine.segments.discard,
     notify: notifyOf(config),
+    encryptionKeys: await findEncryptionKeys(config),
     renderInput: inputRenderer(config.OUTLAST_AUTOMATION_INPUT_LIMIT),
     outbound: createOutbound({ allowPrivate: config.OUTLAST_FILES_ALLOW_PRIVATE }),
     publish: (executionNo, rows) => logWriter.publish(executionNo, rows),

@@ -5,22 +5,30 @@ import { owned, type Scope } from '../db/scope.ts';
 import { databaseNow } from './database-now.ts';
 import type { AutomationSettings } from './settings.ts';
 import { settingsColumns } from './settings-columns.ts';
-import { type Automation, toAutomation } from './view.ts';
+import { type SavedAutomation, type SecretDeps, savedAutomation, triggerColumns } from './trigger-secret.ts';
+import type { AutomationRow } from './view.ts';
 
-/** Makes an automation; a schedule begins with its next due time. */
+/**
+ * Makes an automation; a schedule begins with its next due time.
+ * @throws Problem encryption-key-needed
+ */
 export async function createAutomation(
   tx: Transaction,
+  deps: SecretDeps,
   scope: Scope,
   settings: AutomationSettings,
-): Promise<Automation> {
+): Promise<SavedAutomation> {
+  const id = uuidv7();
+  const { isMade, ...columns } = triggerColumns(deps, id, settings.trigger);
   const [row] = await tx
     .insert(automations)
     .values({
-      id: uuidv7(),
+      id,
       ...owned(scope),
       ...settingsColumns(settings, await databaseNow(tx)),
+      ...columns,
       pausedReason: settings.enabled ? null : 'request',
     })
     .returning();
-  return toAutomation(row as typeof automations.$inferSelect);
+  return savedAutomation(row as AutomationRow, isMade);
 }

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { SignatureConfig } from './signature.ts';
 import type { WebhookHeaders } from './verify-signature.ts';
 
@@ -20,12 +20,14 @@ const PLAIN = /^[\u0021-\u007e]{1,200}$/;
  * signature stands for the bytes that it covers: what was signed once counts once, whoever sends it again. Without a
  * signature, each request is a delivery of its own: the same body twice may well be meant twice.
  * @param covered the bytes that the signature stands for, if any
+ * @param requestId of this request alone, the same for every try to take it
  */
 export function deliveryId(
   { signature, dedupeHeader }: SignatureConfig,
   headers: WebhookHeaders,
   payload: unknown,
   covered: Buffer | undefined,
+  requestId: string,
 ): string {
   const preset: { header?: string; fields?: readonly string[] } =
     typeof signature === 'object' && 'preset' in signature ? PRESET_IDS[signature.preset] : {};
@@ -34,7 +36,7 @@ export function deliveryId(
     headerOf(headers, dedupeHeader ?? usual) ??
     (dedupeHeader === undefined ? fieldOf(payload, preset.fields ?? []) : undefined);
   if (given !== undefined) return PLAIN.test(given) ? `id:${given}` : `id-sha256:${sha256(given)}`;
-  return covered === undefined ? `once:${randomUUID()}` : `signed:${sha256(covered)}`;
+  return covered === undefined ? `once:${requestId}` : `signed:${sha256(covered)}`;
 }
 
 function headerOf(headers: WebhookHeaders, name: string | undefined): string | undefined {

@@ -8,7 +8,7 @@ import { holdAutomation } from './get-automation.ts';
 /**
  * Fires an automation because somebody asks for it, also a paused one.
  * @param key of the request, chosen before the first try: one whose commit was not heard of is known again
- * @throws Problem not-found
+ * @throws Problem not-found, template-failed
  */
 export async function fireOnRequest(
   tx: Transaction,
@@ -19,5 +19,5 @@ export async function fireOnRequest(
 ): Promise<Fired> {
   const automation = await accountForEnded(tx, deps, await holdAutomation(tx, scope, id));
   const scheduledFor = await databaseNow(tx);
-  return fire(tx, deps, automation, { cause: 'request', key, scheduledFor, payload });
+  return fire(tx, deps, automation, { cause: 'request', key, scheduledFor, payload, isAsked: true });
 }

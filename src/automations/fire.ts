@@ -2,10 +2,11 @@ import { and, eq } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { Transaction } from '../db/database.ts';
 import { firings } from '../db/schema.ts';
+import { type Fault, Problem } from '../problems/problem.ts';
 import type { AutomationMetrics } from './automation-metrics.ts';
 import { findFullness } from './find-fullness.ts';
 import type { FiringCause, FiringReason, FiringStatus } from './firing-status.ts';
-import type { RenderInput } from './render-input.ts';
+import type { RenderedInput, RenderInput } from './render-input.ts';
 import { type StartDeps, startAttempt } from './start-attempt.ts';
 import type { AutomationRow, FiringRow } from './view.ts';
 
@@ -28,6 +29,8 @@ export interface Occurrence {
   payload?: unknown;
   /** How many firings led to it, each by an event of the execution before. */
   depth?: number;
+  /** Whoever tells it is there to be told that the template does not fit: then nothing is written. */
+  isAsked?: boolean;
 }
 
 export interface Fired {
@@ -40,6 +43,7 @@ export interface Fired {
  * Fires an automation, whatever sets it off: the one way there is. The firing is written under its natural key, and the
  * execution is started in the same transaction, or it is written why not. What has fired already is returned as it is.
  * The caller holds the automation's row.
+ * @throws Problem template-failed, to whom it is to be told
  */
 export async function fire(
   tx: Transaction,
@@ -48,7 +52,7 @@ export async function fire(
   occurrence: Occurrence,
 ): Promise<Fired> {
   const { cause, key, scheduledFor, depth = 0 } = occurrence;
-  const input = render(deps, automation, occurrence);
+  const { text: input, faults = [] } = render(deps, automation, occurrence);
   const verdict = await judge(tx, deps, automation, { depth, input });
   const [inserted] = await tx
     .insert(firings)
@@ -67,6 +71,7 @@ export async function fire(
     .returning();
   const firing = inserted ?? (await findFiring(tx, automation, cause, key));
   if (inserted === undefined) return { firing, launch: () => undefined };
+  if (occurrence.isAsked === true && firing.reason === 'template') throw unfit(faults);
   const isStarted = firing.status === 'fired' && input !== undefined;
   const fired = isStarted
     ? await startAttempt(tx, deps, automation, firing, input)
@@ -91,9 +96,13 @@ function render(
   { renderInput }: FireDeps,
   { id, name, input }: AutomationRow,
   { payload, scheduledFor }: Occurrence,
-): string | undefined {
-  const at = scheduledFor.toISOString();
-  return renderInput(input, { payload, scheduledFor: at, automation: { id, name } }).text;
+): RenderedInput {
+  return renderInput(input, { payload, scheduledFor: scheduledFor.toISOString(), automation: { id, name } });
+}
+
+function unfit(errors: readonly Fault[]): Problem {
+  const [first] = errors;
+  return new Problem('template-failed', `${first?.pointer}: ${first?.message}`, { errors });
 }
 
 async function judge(

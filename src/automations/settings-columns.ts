@@ -4,10 +4,18 @@ import type { AutomationSettings } from './settings.ts';
 
 type Columns = Omit<
   typeof automations.$inferSelect,
-  'id' | 'tenantId' | 'ownerId' | 'failuresInRow' | 'createdAt' | 'updatedAt' | 'pausedReason'
+  | 'id'
+  | 'tenantId'
+  | 'ownerId'
+  | 'failuresInRow'
+  | 'createdAt'
+  | 'updatedAt'
+  | 'pausedReason'
+  | 'trigger'
+  | 'sealedSecret'
 >;
 
-/** The columns of an automation with these settings, whose schedule counts from `now` on. */
+/** The columns of an automation with these settings but its trigger, whose schedule counts from `now` on. */
 export function settingsColumns(settings: AutomationSettings, now: Date): Columns {
   const { name, agentId, input, threadMode, trigger, enabled, concurrency, ...rest } = settings;
   const { catchUp, maxAttempts, approvalPolicy, pauseAfterFailures } = rest;
@@ -16,7 +24,6 @@ export function settingsColumns(settings: AutomationSettings, now: Date): Column
     agentId,
     input,
     threadMode,
-    trigger,
     triggerType: trigger.type,
     eventName: trigger.type === 'event' ? trigger.name : null,
     enabled,

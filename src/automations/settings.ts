@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { LONGEST_TEMPLATE, parseTemplate } from './parse-template.ts';
 import { faultOfSchedule } from './schedule.ts';
+import { webhookTriggerSchema } from './webhook-trigger.ts';
 
 const NAME = 256;
-const INPUT = 100_000;
 const MATCH_BYTES = 16 * 1024;
 const PLAIN = 'must have neither U+0000 nor half a surrogate pair';
 
@@ -48,7 +49,9 @@ const event = z.strictObject({
 });
 
 export const triggerSchema = z
-  .discriminatedUnion('type', [schedule, event], { error: 'must be a schedule or an event' })
+  .discriminatedUnion('type', [schedule, webhookTriggerSchema, event], {
+    error: 'must be a schedule, a webhook or an event',
+  })
   .meta({ id: 'Trigger' });
 
 export const approvalPolicySchema = z.enum(['ask', 'deny']).meta({
@@ -64,9 +67,14 @@ export const automationSettingsSchema = z
   .strictObject({
     name: text(NAME),
     agentId: text(NAME),
-    input: text(INPUT)
-      .refine((input) => !input.includes('{{'), 'must not have {{, for nothing is filled in')
-      .meta({ description: 'What the agent is told.' }),
+    input: text(LONGEST_TEMPLATE)
+      .superRefine((template, context) => {
+        for (const message of parseTemplate(template).faults ?? [])
+          context.addIssue({ code: 'custom', message });
+      })
+      .meta({
+        description: 'What the agent is told: a Mustache template over payload, scheduledFor, automation.',
+      }),
     threadMode: z.enum(['new', 'same']).default('new').meta({
       description:
         'A thread for each execution, or one for all of them, in which they run one after another.',

@@ -7,6 +7,7 @@ import { databaseNow } from './database-now.ts';
 import { holdAutomation } from './get-automation.ts';
 import type { AutomationSettings } from './settings.ts';
 import { nextDueAt, settingsColumns } from './settings-columns.ts';
+import { type SavedAutomation, type SecretDeps, savedAutomation, triggerColumns } from './trigger-secret.ts';
 import { type Automation, type AutomationRow, settingsOf, toAutomation } from './view.ts';
 
 export type SettingsPatch = Partial<Record<keyof AutomationSettings, unknown>>;
@@ -14,27 +15,34 @@ export type SettingsPatch = Partial<Record<keyof AutomationSettings, unknown>>;
 /**
  * Changes the settings of an automation: a merge patch, but that a trigger of another type replaces the old one. A
  * schedule that is changed, or goes on after a pause, begins anew: what would have been due before is no due time.
- * @param check says what the settings are as a whole. @throws Problem not-found, and what `check` throws
+ * @param check says what the settings are as a whole. @throws Problem not-found,
+ *   encryption-key-needed, and what `check` throws
  */
 export async function updateAutomation(
   tx: Transaction,
+  deps: SecretDeps,
   scope: Scope,
   id: string,
   patch: SettingsPatch,
   check: (settings: unknown) => AutomationSettings,
-): Promise<Automation> {
+): Promise<SavedAutomation> {
   const row = await holdAutomation(tx, scope, id);
   const settings = check(merged(settingsOf(row), patch));
   const now = await databaseNow(tx);
   const goesOn = isSameSchedule(row, settings);
-  const columns = settingsColumns(settings, now);
-  return change(tx, row, { ...columns, nextDueAt: goesOn ? row.nextDueAt : columns.nextDueAt });
+  const { isMade, ...secret } = triggerColumns(deps, id, settings.trigger, keptSecret(row, patch));
+  const columns = { ...settingsColumns(settings, now), ...secret };
+  const changed = await change(tx, row, {
+    ...columns,
+    nextDueAt: goesOn ? row.nextDueAt : columns.nextDueAt,
+  });
+  return savedAutomation(changed, isMade);
 }
 
 /** Nothing more is started by itself; what runs goes on. @throws Problem not-found */
 export async function pauseAutomation(tx: Transaction, scope: Scope, id: string): Promise<Automation> {
   const row = await holdAutomation(tx, scope, id);
-  return row.enabled ? change(tx, row, { enabled: false, nextDueAt: null }) : toAutomation(row);
+  return toAutomation(row.enabled ? await change(tx, row, { enabled: false, nextDueAt: null }) : row);
 }
 
 /** Lets it go on from now on. @throws Problem not-found */
@@ -42,14 +50,26 @@ export async function resumeAutomation(tx: Transaction, scope: Scope, id: string
   const row = await holdAutomation(tx, scope, id);
   if (row.enabled) return toAutomation(row);
   const now = await databaseNow(tx);
-  return change(tx, row, { enabled: true, nextDueAt: nextDueAt({ ...row, enabled: true }, now) });
+  const due = nextDueAt({ ...row, enabled: true }, now);
+  return toAutomation(await change(tx, row, { enabled: true, nextDueAt: due }));
 }
 
 function merged(settings: AutomationSettings, patch: SettingsPatch): unknown {
-  const { trigger } = patch;
-  const type = (trigger as { type?: unknown } | null | undefined)?.type;
+  const { type, signature } = triggerOf(patch);
   const isOther = type !== undefined && type !== settings.trigger.type;
-  return mergePatch(isOther ? { ...settings, trigger: undefined } : settings, patch);
+  const trigger = isOther ? undefined : settings.trigger;
+  // A signature is of one kind or another: its fields are no good for the next one.
+  const kept = signature === undefined ? trigger : { ...trigger, signature: undefined };
+  return mergePatch({ ...settings, trigger: kept }, patch);
+}
+
+/** Who sets the secret to null wants a new one. */
+function keptSecret(row: AutomationRow, patch: SettingsPatch): string | null {
+  return triggerOf(patch).secret === null ? null : row.sealedSecret;
+}
+
+function triggerOf({ trigger }: SettingsPatch): { type?: unknown; signature?: unknown; secret?: unknown } {
+  return typeof trigger === 'object' && trigger !== null ? trigger : {};
 }
 
 function isSameSchedule(row: AutomationRow, { enabled, trigger }: AutomationSettings): boolean {
@@ -62,7 +82,7 @@ async function change(
   tx: Transaction,
   row: AutomationRow,
   columns: Partial<AutomationRow> & Pick<AutomationRow, 'enabled'>,
-): Promise<Automation> {
+): Promise<AutomationRow> {
   const isResumed = columns.enabled && !row.enabled;
   const [changed] = await tx
     .update(automations)
@@ -74,5 +94,5 @@ async function change(
     })
     .where(eq(automations.id, row.id))
     .returning();
-  return toAutomation(changed as AutomationRow);
+  return changed as AutomationRow;
 }

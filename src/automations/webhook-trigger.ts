@@ -38,6 +38,11 @@ type Given = z.output<typeof webhookTriggerSchema>;
 /** As it is kept and shown. */
 export type WebhookTrigger = Omit<Given, 'secret'>;
 
+/** False where anybody may set it off. */
+export function needsSecret({ signature }: WebhookTrigger): boolean {
+  return signature !== 'none';
+}
+
 /** A trigger without its secret, and the secret by itself. */
 export function takeSecret({ secret, ...trigger }: Given): {
   trigger: WebhookTrigger;

@@ -819,7 +819,9 @@ export const automations = outlast.table(
     input: text('input').notNull(),
     threadMode: text('thread_mode').$type<AutomationSettings['threadMode']>().notNull(),
     trigger: json('trigger').$type<Trigger>().notNull(),
-    triggerType: text('trigger_type').$type<'schedule' | 'webhook' | 'event'>().notNull(),
+    // Of a webhook, encrypted for this row.
+    sealedSecret: text('sealed_secret'),
+    triggerType: text('trigger_type').$type<Trigger['type']>().notNull(),
     eventName: text('event_name'),
     enabled: boolean('enabled').notNull(),
     pausedReason: text('paused_reason').$type<'request' | 'failures'>(),
@@ -842,6 +844,7 @@ export const automations = outlast.table(
     index('automations_due_idx').on(t.nextDueAt).where(sql`next_due_at IS NOT NULL`),
     index('automations_event_idx').on(t.tenantId, t.eventName).where(sql`enabled AND event_name IS NOT NULL`),
     check('automations_trigger_check', sql`${t.triggerType} IN ('schedule', 'webhook', 'event')`),
+    check('automations_secret_check', sql`${t.sealedSecret} IS NULL OR ${t.triggerType} = 'webhook'`),
     check('automations_event_check', sql`(${t.triggerType} = 'event') = (${t.eventName} IS NOT NULL)`),
     check(
       'automations_due_check',

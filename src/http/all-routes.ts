@@ -12,6 +12,7 @@ import { documentationRoutes } from './routes/documentation.ts';
 import { executionLogRoutes } from './routes/execution-log.ts';
 import { executionRoutes } from './routes/executions.ts';
 import { firingRoutes } from './routes/firings.ts';
+import { hookRoutes } from './routes/hooks.ts';
 import { inboxRoutes } from './routes/inbox.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { operationRoutes } from './routes/operations.ts';
@@ -39,6 +40,7 @@ export function allRoutes({ version }: Pick<HttpDeps, 'version'>): Route[] {
     ...approvalRoutes,
     ...automationRoutes,
     ...firingRoutes,
+    ...hookRoutes,
     ...notificationRoutes,
     ...inboxRoutes,
     ...auditRoutes,

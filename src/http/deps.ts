@@ -15,6 +15,7 @@ import type { RequestLimits } from '../limits/request-limits.ts';
 import type { Metrics } from '../metrics/create-metrics.ts';
 import type { Notify } from '../notifications/notify.ts';
 import type { SendOutbound } from '../outbound/request.ts';
+import type { EncryptionKeys } from '../secrets/encryption-keys.ts';
 import type { ThreadNews } from '../threads/thread-news.ts';
 
 /** What the routes work on. */
@@ -36,6 +37,8 @@ export interface HttpDeps {
   readonly discard: DiscardSegments;
   /** Undefined when nobody wants to be told. */
   readonly notify: Notify | undefined;
+  /** What secrets are sealed with; undefined where no key is configured. */
+  readonly encryptionKeys: EncryptionKeys | undefined;
   /** Makes what an automation tells its agent. */
   readonly renderInput: RenderInput;
   /** Fetches the files of messages. */

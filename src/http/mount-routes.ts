@@ -7,6 +7,7 @@ import { clientAddress } from './client-address.ts';
 import type { HttpDeps } from './deps.ts';
 import { parseInput, readQuery } from './parse-input.ts';
 import { bodyReader, type ReadBody } from './read-body.ts';
+import { readBytes } from './read-bytes.ts';
 import { type Call, contentTypes, type Route } from './route.ts';
 import { STREAM_TYPES } from './server.ts';
 import { closedSignal, responseSink } from './stream/sink.ts';
@@ -23,11 +24,12 @@ export function mountRoutes(app: Application, routes: readonly Route[], deps: Ht
   // Path by path: one that comes first is not taken for a later one with a parameter, whatever the method.
   for (const [path, allow] of allowedMethods(routes)) {
     for (const route of routes.filter((each) => each.path === path)) {
+      const limit = route.bodyLimit ?? deps.config.OUTLAST_BODY_LIMIT;
       const readBody = route.bodyLimit === undefined ? readUsual : bodyReader(route.bodyLimit);
       app[route.method](expressPath(path), async (req, res) => {
         const principal = await admit(route, req, res, deps);
         holdPlace(route, principal, req, res, deps);
-        const call = await parseCall(route, req, res, { readBody, principal }, deps);
+        const call = await parseCall(route, req, res, { readBody, principal, limit }, deps);
         await sendAnswer(req, res, await route.handle(call, depsOf(route, principal, deps)));
       });
     }
@@ -73,7 +75,7 @@ async function admit(
   res: Response,
   { auth, limits }: Pick<HttpDeps, 'auth' | 'limits'>,
 ): Promise<Principal> {
-  const nameless = () => limits.takeFrom(`${clientAddress(req)} ${res.locals.allowedOrigin ?? ''}`);
+  const nameless = () => limits.takeFrom(addressOf(req, res));
   if (rate === 'address') nameless();
   if (scope === 'public') return NOBODY;
   const principal = await auth.authenticate(req.headers, tokenInUrl(req)).catch((error: unknown) => {
@@ -88,6 +90,11 @@ async function admit(
   if (res.closed) release();
   else res.once('close', release);
   return principal;
+}
+
+/** By whom requests of nobody in particular are counted. */
+function addressOf(req: Request, res: Response): string {
+  return `${clientAddress(req)} ${res.locals.allowedOrigin ?? ''}`;
 }
 
 /** Before anything is done: a request whose stream is refused must have had no effect. */
@@ -115,7 +122,7 @@ async function parseCall(
   route: Route,
   req: Request,
   res: Response,
-  { readBody, principal }: { readBody: ReadBody; principal: Principal },
+  { readBody, principal, limit }: { readBody: ReadBody; principal: Principal; limit: number },
   deps: HttpDeps,
 ): Promise<Call<unknown, unknown, unknown, unknown>> {
   const params = parseParams(route, req);
@@ -135,6 +142,11 @@ async function parseCall(
     demand: (access) => demand(principal, access),
     method: req.method,
     path: req.path,
+    raw: {
+      headers: req.headersDistinct,
+      address: addressOf(req, res),
+      read: () => readBytes(req, limit),
+    },
     gone: closedSignal(res),
     prefers: (types) => req.accepts([...types]) || types[0],
   };

@@ -62,6 +62,7 @@ export function problemsOf(route: Route): ProblemCode[] {
   if (Object.keys(route.params.shape).length > 0) codes.push('not-found');
   if (route.method !== 'get') codes.push('draining');
   if (route.body !== undefined) codes.push(...WITH_BODY);
+  if (route.rawBody !== undefined) codes.push('malformed-json', 'body-too-large', 'unsupported-media-type');
   if ('idempotency-key' in route.headers.shape) codes.push(...WITH_KEY);
   return [...new Set(codes)];
 }
@@ -93,7 +94,10 @@ function securityOf({ scope, tokens, method }: Route): NonNullable<RouteConfig['
   return tokens !== undefined && method === 'get' ? [...schemes, { token: [] }] : schemes;
 }
 
-function describeBody({ body }: Route) {
+function describeBody({ body, rawBody = [] }: Route) {
+  if (rawBody.length > 0) {
+    return { body: { content: Object.fromEntries(rawBody.map((type) => [type, { schema: z.unknown() }])) } };
+  }
   if (body === undefined) return {};
   const required = !body.safeParse(undefined).success;
   return { body: { required, content: { 'application/json': { schema: body } } } };

@@ -6,6 +6,16 @@ import type { ProblemCode } from '../problems/problem-codes.ts';
 import type { Answer } from './answer.ts';
 import type { HttpDeps } from './deps.ts';
 
+/** What came, before anything was made of it. */
+export interface RawRequest {
+  /** By their names in small letters, each with every value that was sent. */
+  readonly headers: Readonly<Record<string, readonly string[] | undefined>>;
+  /** By what the client is counted when it does not say who it is. */
+  readonly address: string;
+  /** The bytes of the body, for routes that have a `rawBody`. @throws Problem body-too-large */
+  read(): Promise<Buffer>;
+}
+
 /** A request as a handler gets it: what the schemas let through, and who asks. */
 export interface Call<Params, Query, Headers, Body> {
   readonly params: Params;
@@ -18,6 +28,8 @@ export interface Call<Params, Query, Headers, Body> {
   demand(access: Access): void;
   readonly method: string;
   readonly path: string;
+  /** The request as it came, for what is signed. */
+  readonly raw: RawRequest;
   /** Aborts when the client has gone. */
   readonly gone: AbortSignal;
   /** The one of `types` that the client would rather have; the first if it does not say. */
@@ -62,6 +74,8 @@ export interface RouteDefinition<
   /** The headers that the route reads; others are let through. */
   headers?: H;
   body?: B;
+  /** The types of a body that the route reads by itself, as bytes. */
+  rawBody?: readonly string[];
   /** Bytes that its body may have, where it is not what the configuration says. */
   bodyLimit?: number;
   answers: Record<number, AnswerDescription>;

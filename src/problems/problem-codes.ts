@@ -22,6 +22,7 @@ export const PROBLEM_CODES = {
   'automation-paused': { status: 409, title: 'The automation is paused' },
   'approval-expired': { status: 409, title: 'The time to decide is over' },
   'apps-off': { status: 409, title: 'Nobody gets a session here' },
+  'encryption-key-needed': { status: 409, title: 'The server has no key to keep secrets with' },
   'execution-finished': { status: 409, title: 'The execution is finished' },
   'idempotency-in-flight': { status: 409, title: 'The first request with this key is still being answered' },
   'idempotency-key-reused': { status: 409, title: 'The key was used for another request' },
@@ -52,6 +53,7 @@ export const PROBLEM_CODES = {
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   internal: { status: 500, title: 'Something went wrong in the server' },
   draining: { status: 503, title: 'The server is shutting down' },
+  'secret-unreadable': { status: 503, title: 'The server cannot read the secret' },
   unavailable: { status: 503, title: 'The server cannot answer right now' },
 } as const satisfies Record<string, { status: number; title: string }>;
 

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import type { EncryptionKeys } from './encryption-keys.ts';
+import type { EncryptionKey, EncryptionKeys } from './encryption-keys.ts';
 
 const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
@@ -25,7 +25,7 @@ export function sealSecret([key]: EncryptionKeys, owner: string, secret: string)
 }
 
 /** @throws SecretUnreadable, which says nothing of the secret */
-export function openSecret(keys: EncryptionKeys, owner: string, sealed: string): string {
+export function openSecret(keys: readonly EncryptionKey[], owner: string, sealed: string): string {
   const [, keyId, text] = FORMAT.exec(sealed) ?? [];
   if (keyId === undefined || text === undefined) throw new SecretUnreadable('This is no sealed secret');
   const key = keys.find(({ id }) => id === keyId);

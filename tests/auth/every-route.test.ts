@@ -142,6 +142,7 @@ const CASES: Record<string, Case> = {
   'POST /automations/{id}/fire': { scope: 'automations:*', thing: 'automation', status: 202, body: {} },
   'GET /automations/{id}/firings': { scope: 'automations:*', thing: 'automation', status: 200 },
   'GET /automations/{id}/upcoming': { scope: 'automations:*', thing: 'automation', status: 200 },
+  'POST /hooks/{automationId}': { scope: 'public', status: 202, body: {} },
   'POST /events': { scope: 'automations:*', status: 202, body: { name: 'nobody waits for it' } },
   'GET /notifications': { scope: 'admin', status: 200 },
   'GET /notifications/{id}': { scope: 'admin', thing: 'notification', status: 200 },
@@ -208,6 +209,7 @@ describe('every route', () => {
   let ids: Record<NonNullable<Case['thing']>, string>;
   let messageId: string;
   let toolCallId: string;
+  let automationId: string;
   let strangers: Record<string, Record<string, string>>;
   /** The same routes on the same database, in this process, where its statements can be seen. */
   let alone: TestHttp;
@@ -229,6 +231,12 @@ describe('every route', () => {
     );
     const { body: automation } = CASES['POST /automations'] as Case;
     const made = await ask(url, '/automations', { headers: ANN, body: automation });
+    const trigger = { type: 'webhook', signature: 'none' };
+    const hook = await ask(url, '/automations', {
+      headers: ANN,
+      body: { ...(automation as object), trigger },
+    });
+    automationId = String(hook.json()['id']);
     messageId = String(answerId);
     const asked = await ask(url, `/approvals/${refund.approvalId}`, { headers: ANN });
     toolCallId = String(asked.json()['toolCallId']);
@@ -280,7 +288,13 @@ describe('every route', () => {
 
   function pathOf(name: string, id: string): string {
     const path = name.split(' ')[1] ?? '';
-    const values: Record<string, string> = { messageId, toolCallId, name: 'start.js', appId: uuidv7() };
+    const values: Record<string, string> = {
+      messageId,
+      toolCallId,
+      automationId,
+      name: 'start.js',
+      appId: uuidv7(),
+    };
     const own = path.startsWith('/agents') ? 'assistant' : id;
     return path.replace('{id}', own).replace(/\{(\w+)\}/g, (_, key: string) => values[key] ?? '');
   }

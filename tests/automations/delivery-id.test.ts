@@ -18,7 +18,9 @@ test('each sender says which delivery it is in its own way', () => {
 
 test('a header that the trigger names comes before that', () => {
   const config = { ...SAMPLES.stripe.config, dedupeHeader: 'x-id' };
-  const ids = [{ 'x-id': ['a'] }, {}].map((headers) => deliveryId(config, headers, { id: 'evt_1' }, COVERED));
+  const ids = [{ 'x-id': ['a'] }, {}].map((headers) =>
+    deliveryId(config, headers, { id: 'evt_1' }, COVERED, 'r'),
+  );
   expect(ids).toEqual(['id:a', expect.stringMatching(/^signed:[0-9a-f]{64}$/)]);
 });
 
@@ -35,7 +37,7 @@ test('without an id what was signed once is one delivery, and anything else anot
     const [first, again] = [1, 2].map(() => idOf(SAMPLES.stripe.config.signature, {}, payload));
     expect(first).toMatch(/^signed:[0-9a-f]{64}$/);
     expect(again).toBe(first);
-    expect(deliveryId(SAMPLES.stripe.config, {}, payload, Buffer.from('another'))).not.toBe(first);
+    expect(deliveryId(SAMPLES.stripe.config, {}, payload, Buffer.from('another'), 'r')).not.toBe(first);
   }
 });
 
@@ -48,10 +50,11 @@ test('who has caught a signed request cannot send it again under a header that i
 test('without a signature each request counts, unless it has a key', () => {
   for (const signature of ['none', plain] as const) {
     const config = { signature, toleranceSeconds: 300 };
-    const [first, second] = [1, 2].map(() => deliveryId(config, {}, { id: 'a' }, undefined));
-    expect(first).toMatch(/^once:/);
-    expect(second).not.toBe(first);
-    expect(deliveryId(config, { 'idempotency-key': ['k'] }, {}, undefined)).toBe('id:k');
+    const [first, second] = ['r1', 'r2'].map((request) =>
+      deliveryId(config, {}, { id: 'a' }, undefined, request),
+    );
+    expect([first, second]).toEqual(['once:r1', 'once:r2']);
+    expect(deliveryId(config, { 'idempotency-key': ['k'] }, {}, undefined, 'r')).toBe('id:k');
   }
 });
 
@@ -65,5 +68,5 @@ test('an id of any length and any characters makes a key that is short and plain
 });
 
 function idOf(signature: SignatureConfig['signature'], headers: WebhookHeaders, payload: unknown) {
-  return deliveryId({ signature, toleranceSeconds: 300 }, headers, payload, COVERED);
+  return deliveryId({ signature, toleranceSeconds: 300 }, headers, payload, COVERED, 'r');
 }

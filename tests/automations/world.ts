@@ -81,7 +81,10 @@ export async function openAutomationWorld(overrides: Partial<FireDeps> = {}): Pr
     make: async (settings = {}, scope = OPEN_SCOPE) => {
       const whole = { name: 'test', agentId: 'assistant', input: 'say hello', trigger: EVENT, ...settings };
       const parsed = automationSettingsSchema.parse(whole);
-      return read((await transaction(db, (tx) => createAutomation(tx, scope, parsed))).id);
+      return read(
+        (await transaction(db, (tx) => createAutomation(tx, { encryptionKeys: undefined }, scope, parsed)))
+          .automation.id,
+      );
     },
     held: (id, work) =>
       transaction(db, async (tx) => {

@@ -20,6 +20,9 @@ import { createOutbound } from '../../src/outbound/request.ts';
 import { ThreadNews } from '../../src/threads/thread-news.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 
+/** What secrets are sealed with in tests. */
+export const TEST_KEY = { id: '00000000', bytes: Buffer.alloc(32, 7) };
+
 /** The HTTP side alone, on a database whose rows the test writes itself: no worker gets in between. */
 export interface TestHttp {
   readonly url: string;
@@ -63,6 +66,7 @@ export async function serveAlone(
     dispatch: async () => () => undefined,
     discard: async () => undefined,
     notify: undefined,
+    encryptionKeys: [TEST_KEY],
     renderInput: inputRenderer(10_000),
     outbound: createOutbound(),
     publish: (executionNo, rows) => recentRows.publish(executionNo, rows),

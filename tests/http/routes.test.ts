@@ -37,6 +37,7 @@ describe('every route', () => {
     });
     values = {
       automations: String(automation.json()['id']),
+      automationId: String(automation.json()['id']),
       executions: id,
       notifications: String(refused['id']),
       threads: 'routes',

@@ -54,6 +54,7 @@ export const METHODS = {
     fire: 'fireAutomation',
     firings: 'listFirings',
     upcoming: 'listUpcoming',
+    deliver: 'receiveWebhook',
   },
   events: { raise: 'raiseEvent' },
   notifications: {

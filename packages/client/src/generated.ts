@@ -9,6 +9,39 @@ export type Trigger =
       timezone?: string;
     }
   | {
+      type: 'webhook';
+      signature:
+        | {
+            preset: 'github' | 'stripe' | 'slack' | 'standard';
+          }
+        | {
+            /** The header that holds the signature. */
+            header: string;
+            algorithm: 'sha256' | 'sha512' | 'sha1';
+            encoding?: 'hex' | 'base64';
+            /** What stands before the signature. */
+            prefix?: string;
+            /** What is signed: text with {body}, and {timestamp} and {id} where they are, too. */
+            signedPayload?: string;
+          }
+        | {
+            /** The header that holds the secret itself. */
+            header: string;
+            algorithm: 'plain';
+            /** What stands before it, such as `Bearer `. */
+            prefix?: string;
+          }
+        | 'none';
+      /** The header that holds the id of a delivery, where it is not the usual one. */
+      dedupeHeader?: string;
+      /** The header that holds the time of signing, where no preset says it. */
+      timestampHeader?: string;
+      /** How far the time of signing may be from now, either way. */
+      toleranceSeconds?: number;
+      /** What the sender signs with, or shows; made if absent. Answered once, when it is made or changed. */
+      secret?: string;
+    }
+  | {
       type: 'event';
       name: string;
       /** What the payload must have, as a subset: objects by their keys, all else as equal JSON. */
@@ -440,6 +473,16 @@ export interface Operations {
     answer: {
       firings: Firing[];
     };
+  };
+  /** Deliver a webhook */
+  receiveWebhook: {
+    query: undefined;
+    body: unknown | undefined;
+    answer:
+      | {
+          challenge: string;
+        }
+      | ReceivedWebhook;
   };
   /** List what the webhook is told, newest first */
   listNotifications: {
@@ -1006,6 +1049,7 @@ export interface Problem {
     | 'automation-paused'
     | 'approval-expired'
     | 'apps-off'
+    | 'encryption-key-needed'
     | 'execution-finished'
     | 'idempotency-in-flight'
     | 'idempotency-key-reused'
@@ -1036,6 +1080,7 @@ export interface Problem {
     | 'headers-too-large'
     | 'internal'
     | 'draining'
+    | 'secret-unreadable'
     | 'unavailable';
   errors?: {
     pointer: string;
@@ -1046,7 +1091,7 @@ export interface NewAutomation {
   name: string;
   /** If absent: the default agent, else `assistant`, else the only one. */
   agentId?: string;
-  /** What the agent is told. */
+  /** What the agent is told: a Mustache template over payload, scheduledFor, automation. */
   input: string;
   /** A thread for each execution, or one for all of them, in which they run one after another. */
   threadMode?: 'new' | 'same';
@@ -1074,7 +1119,7 @@ export interface Automation {
   id: string;
   name: string;
   agentId: string;
-  /** What the agent is told. */
+  /** What the agent is told: a Mustache template over payload, scheduledFor, automation. */
   input: string;
   trigger: Trigger;
   concurrency: {
@@ -1138,6 +1183,16 @@ export interface Event {
   payload?: unknown;
   /** An event that is told again by its id fires nothing again. */
   id?: string;
+}
+/**
+ * What came of a delivery, the same however often it is sent.
+ *
+ */
+export interface ReceivedWebhook {
+  firingId: string;
+  executionId: string | null;
+  status: 'fired' | 'enqueued' | 'skipped' | 'failed';
+  reason: string | null;
 }
 /**
  * What a webhook is told, and whether it has it.
@@ -1384,6 +1439,7 @@ export const OPERATIONS = {
   listFirings: ['GET', '/automations/{id}/firings', 'query'],
   listUpcoming: ['GET', '/automations/{id}/upcoming', 'query'],
   raiseEvent: ['POST', '/events', 'body'],
+  receiveWebhook: ['POST', '/hooks/{automationId}', 'body'],
   listNotifications: ['GET', '/notifications', 'query'],
   getNotification: ['GET', '/notifications/{id}', 'none'],
   resendNotification: ['POST', '/notifications/{id}/resend', 'none'],

@@ -5,6 +5,7 @@ import { deleteAutomation } from '../../automations/delete-automation.ts';
 import { getAutomation } from '../../automations/get-automation.ts';
 import { listAutomations } from '../../automations/list-automations.ts';
 import { type AutomationSettings, automationSettingsSchema } from '../../automations/settings.ts';
+import { revealSecret, type SavedAutomation } from '../../automations/trigger-secret.ts';
 import { pauseAutomation, resumeAutomation, updateAutomation } from '../../automations/update-automation.ts';
 import { automationSchema } from '../../automations/view.ts';
 import type { Transaction } from '../../db/database.ts';
@@ -51,14 +52,15 @@ const create = route({
   headers: keyHeaders,
   body: newAutomationSchema,
   answers: { 201: { ...theAutomation, headers: { location: 'Where the automation is.' } } },
-  problems: ['agent-not-found', 'agent-required', 'agent-broken'],
+  problems: ['agent-not-found', 'agent-required', 'agent-broken', 'encryption-key-needed'],
   handle: async (call, deps) => {
     const agentId = knownAgent(deps, call.body.agentId);
     const outcome = await idempotently(deps.db, call, ONE_TRY_MS, async (tx) => {
-      const automation = await createAutomation(tx, call.scope, { ...call.body, agentId });
-      return { status: 201, headers: { location: `/automations/${automation.id}` }, body: automation };
+      const saved = await createAutomation(tx, deps, call.scope, { ...call.body, agentId });
+      return { status: 201, headers: { location: `/automations/${saved.automation.id}` }, body: saved };
     });
-    return answerOutcome(outcome);
+    // What is kept for the key has the secret sealed only.
+    return answerOutcome({ ...outcome, body: revealSecret(deps, outcome.body as SavedAutomation) });
   },
 });
 
@@ -105,19 +107,21 @@ const update = route({
   operationId: 'updateAutomation',
   summary: 'Change the settings of an automation',
   description:
-    'A schedule that is changed counts from now on. A trigger of another type replaces the old one.',
+    'A schedule that is changed counts from now on. A trigger of another type replaces the old one, as a signature ' +
+    'does. A webhook keeps its secret; one that is set to null is replaced by a new one.',
   tag: 'Automations',
   params,
   body: patchSchema,
   answers: { 200: theAutomation },
-  problems: ['agent-not-found', 'agent-broken'],
+  problems: ['agent-not-found', 'agent-broken', 'encryption-key-needed', 'secret-unreadable'],
   handle: async ({ scope, params: { id }, body }, deps) => {
     const check = (settings: unknown) => {
       const checked = parseInput(automationSettingsSchema, settings, 'validation-failed');
       if (body.agentId !== undefined) knownAgent(deps, checked.agentId);
       return checked;
     };
-    return json(await change(deps, (tx) => updateAutomation(tx, scope, id, body, check)));
+    const saved = await change(deps, (tx) => updateAutomation(tx, deps, scope, id, body, check));
+    return json(revealSecret(deps, saved));
   },
 });
 

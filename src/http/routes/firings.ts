@@ -30,6 +30,7 @@ const fireNow = route({
   params,
   headers: keyHeaders,
   body: z.strictObject({ payload }).optional(),
+  problems: ['template-failed'],
   answers: {
     202: {
       description: 'The firing; its execution, if it has one, is durable from now on.',
@@ -142,7 +143,8 @@ const raise = route({
   },
 });
 
-function fireDeps(deps: HttpDeps): FireDeps {
+/** What firing takes, of what the routes have. */
+export function fireDeps(deps: HttpDeps): FireDeps {
   return { ...deps, tenantConcurrency: deps.config.OUTLAST_AUTOMATION_CONCURRENCY };
 }
 

@@ -1,0 +1,2 @@
+ALTER TABLE "outlast"."automations" ADD COLUMN "sealed_secret" text;--> statement-breakpoint
+ALTER TABLE "outlast"."automations" ADD CONSTRAINT "automations_secret_check" CHECK ("outlast"."automations"."sealed_secret" IS NULL OR "outlast"."automations"."trigger_type" = 'webhook');
