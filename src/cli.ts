@@ -12,6 +12,7 @@ const USAGE = `outlast ${packageVersion} - durable agent runs on Postgres
   outlast migrate   bring the database of DATABASE_URL to the newest schema
   outlast keys      make, list and revoke API keys
   outlast apps      make, list and disable apps: public pages whose visitors get sessions
+  outlast secrets   encrypt stored secrets with a new key
   outlast version   print the version
 `;
 
@@ -22,11 +23,12 @@ const COMMANDS: Record<string, (args: readonly string[]) => Promise<void>> = {
   migrate: async () => (await import('./commands/migrate.ts')).migrateDatabase(parseConfig(process.env)),
   keys: async (args) => (await import('./commands/keys.ts')).keys(parseConfig(process.env), args),
   apps: async (args) => (await import('./commands/apps.ts')).apps(parseConfig(process.env), args),
+  secrets: async (args) => (await import('./commands/secrets.ts')).secrets(parseConfig(process.env), args),
   version: async () => void process.stdout.write(`${packageVersion}\n`),
   help: async () => void process.stdout.write(USAGE),
 };
 
-const WITH_ARGUMENTS = new Set(['keys', 'apps']);
+const WITH_ARGUMENTS = new Set(['keys', 'apps', 'secrets']);
 
 // A third of the time until a restarted server works again is compiling, since Node 22.8 once for all starts.
 module.enableCompileCache?.();
