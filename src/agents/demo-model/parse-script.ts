@@ -20,14 +20,19 @@ export type ScriptedFinishReason = (typeof finishReasons)[number];
 
 const failures: readonly string[] = ['error', 'cut', 'interrupted', 'http-429', 'http-500'];
 
+/** What came from outside with the input of an automation. */
+const FENCED = /<untrusted-data id="[0-9a-f]+">[^<]*<\/untrusted-data>/g;
+
 /**
  * Reads the turns of a script. Lines that are no directive are left out, so that any prose is a script too:
- * an empty one. A turn ends at a line `---`; what follows the last of them is a turn if it does something.
+ * an empty one. A turn ends at a line `---`; what follows the last of them is a turn if it does something. Nothing in
+ * text that is marked as foreign begins a line.
  */
 export function parseScript(message: string): Turn[] {
   const turns: Turn[] = [];
   let turn: Directive[] = [];
-  for (const line of message.split(/\r?\n/)) {
+  const script = message.replace(FENCED, (foreign) => foreign.replace(/\s+/g, ' '));
+  for (const line of script.split(/\r?\n/)) {
     if (line.trim() === '---') {
       turns.push(turn);
       turn = [];
