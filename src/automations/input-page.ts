@@ -46,7 +46,7 @@ export class InputPage {
     if (this.#text.trim() === '')
       return { faults: [{ pointer: '/input', message: 'is empty once it is filled in' }] };
     if (this.isFull) return { faults: [{ pointer: '/payload', message: this.#tooLong() }] };
-    return { text: this.#hasFence ? `${fenceNotice(this.#fenceId)}\n\n${this.#text}` : this.#text };
+    return { text: this.#hasFence ? `${this.#text}\n\n${fenceNotice(this.#fenceId)}` : this.#text };
   }
 
   #tooLong(): string {

@@ -40,7 +40,7 @@ describe('a template', () => {
     expect(bare(text)).toBe('#7 [Fix &lt;it>] [["a","b"]] [{"login":"ann"}] false .');
     const ids = [...text.matchAll(FENCED)].map(([, id]) => id);
     expect(new Set(ids).size).toBe(1);
-    expect(text.split('\n\n')[0]).toContain(`with the id ${ids[0]} came from outside`);
+    expect(text.split('\n\n').at(-1)).toContain(`with the id ${ids[0]} came from outside`);
     expect(render('{{payload.title}}', payload)).not.toContain(ids[0]);
   });
 
@@ -208,10 +208,10 @@ function faults(template: string, payload: unknown): [string, string][] {
 
 /** Without the notice, and with brackets for fences. */
 function bare(text: string): string {
-  return text.replace(/^Whatever .*\n\n/, '').replace(FENCED, '[$2]');
+  return text.replace(/\n\nWhatever .*$/, '').replace(FENCED, '[$2]');
 }
 
 /** What stands outside of all fences. */
 function skeleton(text: string): string {
-  return text.replace(/^Whatever .*\n\n/, '').replace(FENCED, '[]');
+  return text.replace(/\n\nWhatever .*$/, '').replace(FENCED, '[]');
 }
