@@ -477,7 +477,7 @@ export interface Operations {
   /** Deliver a webhook */
   receiveWebhook: {
     query: undefined;
-    body: unknown | undefined;
+    body: unknown;
     answer:
       | {
           challenge: string;
