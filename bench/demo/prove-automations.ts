@@ -74,8 +74,8 @@ export async function proveAutomations(
       { before, again },
     ),
     holds(
-      'one that somebody else had signed was refused (401 signature-invalid), and left nothing',
-      forged.code === 'signature-invalid',
+      'one that somebody else had signed was refused (401 bad-signature), and left nothing',
+      forged.code === 'bad-signature',
       forged,
     ),
     holds(

@@ -1,5 +1,4 @@
 import { Problem } from '../problems/problem.ts';
-import { SecretUnreadable } from '../secrets/seal-secret.ts';
 import type { Webhook } from './find-webhook.ts';
 import { readSecret, type SecretDeps } from './trigger-secret.ts';
 import { type SignatureFault, type SignedRequest, verifySignature } from './verify-signature.ts';
@@ -19,7 +18,7 @@ const TOLD: Record<SignatureFault, string> = {
  * @throws Problem bad-signature, automation-paused, secret-unreadable
  */
 export function admitWebhook(deps: SecretDeps, webhook: Webhook, request: SignedRequest): Buffer | undefined {
-  const verdict = verifySignature(webhook.trigger, secretOf(deps, webhook), request, Date.now());
+  const verdict = verifySignature(webhook.trigger, readSecret(deps, webhook), request, Date.now());
   if (!verdict.ok) throw new Problem('bad-signature', TOLD[verdict.reason]);
   refusePaused(webhook);
   return verdict.covered;
@@ -28,15 +27,4 @@ export function admitWebhook(deps: SecretDeps, webhook: Webhook, request: Signed
 /** @throws Problem automation-paused */
 export function refusePaused({ enabled }: Pick<Webhook, 'enabled'>): void {
   if (!enabled) throw new Problem('automation-paused', 'The automation is paused');
-}
-
-function secretOf(deps: SecretDeps, webhook: Webhook): string | undefined {
-  try {
-    return readSecret(deps, webhook);
-  } catch (cause) {
-    if (!(cause instanceof SecretUnreadable)) throw cause;
-    // Its sender may try again until somebody has put the key back.
-    const headers = { 'retry-after': '60' };
-    throw new Problem('secret-unreadable', 'The secret of this webhook cannot be read', { cause, headers });
-  }
 }

@@ -1,6 +1,6 @@
 import { Problem } from '../problems/problem.ts';
 import type { EncryptionKeys } from '../secrets/encryption-keys.ts';
-import { openSecret, sealSecret } from '../secrets/seal-secret.ts';
+import { openSecret, SecretUnreadable, sealSecret } from '../secrets/seal-secret.ts';
 import type { Trigger } from './settings.ts';
 import { type Automation, type AutomationRow, toAutomation } from './view.ts';
 import { decodeWebhookKey, makeWebhookSecret } from './webhook-secret.ts';
@@ -59,12 +59,20 @@ export function revealSecret(deps: SecretDeps, { automation, madeSecret }: Saved
   return secret === undefined ? automation : { ...automation, trigger: { ...trigger, secret } as Trigger };
 }
 
-/** The secret of a webhook; undefined where it has none. @throws SecretUnreadable */
+/** The secret of a webhook; undefined where it has none. @throws Problem secret-unreadable */
 export function readSecret(
   { encryptionKeys }: SecretDeps,
   { id, sealedSecret }: Pick<AutomationRow, 'id' | 'sealedSecret'>,
 ): string | undefined {
-  return sealedSecret === null ? undefined : openSecret(encryptionKeys ?? [], id, sealedSecret);
+  if (sealedSecret === null) return undefined;
+  try {
+    return openSecret(encryptionKeys ?? [], id, sealedSecret);
+  } catch (cause) {
+    if (!(cause instanceof SecretUnreadable)) throw cause;
+    // Whoever asks may try again until somebody has put the key back.
+    const headers = { 'retry-after': '60' };
+    throw new Problem('secret-unreadable', 'The secret of this webhook cannot be read', { cause, headers });
+  }
 }
 
 function keysOf({ encryptionKeys }: SecretDeps): EncryptionKeys {

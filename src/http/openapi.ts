@@ -96,7 +96,12 @@ function securityOf({ scope, tokens, method }: Route): NonNullable<RouteConfig['
 
 function describeBody({ body, rawBody = [] }: Route) {
   if (rawBody.length > 0) {
-    return { body: { required: true, content: Object.fromEntries(rawBody.map((type) => [type, { schema: z.unknown() }])) } };
+    return {
+      body: {
+        required: true,
+        content: Object.fromEntries(rawBody.map((type) => [type, { schema: z.unknown() }])),
+      },
+    };
   }
   if (body === undefined) return {};
   const required = !body.safeParse(undefined).success;

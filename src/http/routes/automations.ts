@@ -52,7 +52,13 @@ const create = route({
   headers: keyHeaders,
   body: newAutomationSchema,
   answers: { 201: { ...theAutomation, headers: { location: 'Where the automation is.' } } },
-  problems: ['agent-not-found', 'agent-required', 'agent-broken', 'encryption-key-needed'],
+  problems: [
+    'agent-not-found',
+    'agent-required',
+    'agent-broken',
+    'encryption-key-needed',
+    'secret-unreadable',
+  ],
   handle: async (call, deps) => {
     const agentId = knownAgent(deps, call.body.agentId);
     const outcome = await idempotently(deps.db, call, ONE_TRY_MS, async (tx) => {
