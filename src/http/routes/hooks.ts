@@ -7,7 +7,7 @@ import { type Delivery, fireWebhook } from '../../automations/fire-webhook.ts';
 import { FIRING_STATUSES } from '../../automations/firing-status.ts';
 import type { FiringRow } from '../../automations/view.ts';
 import { transaction } from '../../db/database.ts';
-import { whilePatient } from '../../db/retry.ts';
+import { FROZEN_OWNER_PATIENCE_MS, whilePatient } from '../../db/retry.ts';
 import { Problem } from '../../problems/problem.ts';
 import type { ProblemCode } from '../../problems/problem-codes.ts';
 import { json } from '../answer.ts';
@@ -16,9 +16,6 @@ import { uuid } from '../query-fields.ts';
 import { type RawRequest, type Route, route } from '../route.ts';
 import { readPayload } from '../webhook-payload.ts';
 import { fireDeps } from './firings.ts';
-
-/** A worker that froze while it fired an automation holds its row until Postgres ends that. */
-const PATIENCE_MS = 7000;
 
 const received = z
   .object({
@@ -87,7 +84,7 @@ function asPrincipal({ id, tenantId, ownerId }: Webhook): Principal {
 }
 
 function deliver(deps: HttpDeps, webhook: Webhook, delivery: Delivery) {
-  return whilePatient(PATIENCE_MS, () =>
+  return whilePatient(FROZEN_OWNER_PATIENCE_MS, () =>
     transaction(deps.databaseOf(webhook.tenantId), (tx) =>
       fireWebhook(tx, { ...deps, ...fireDeps(deps) }, webhook, delivery),
     ),
