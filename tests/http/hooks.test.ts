@@ -1,9 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { request } from 'node:http';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { AgentCatalog } from '../../src/agents/load-agents.ts';
 import { resealSecrets } from '../../src/automations/reseal-secrets.ts';
 import { transaction } from '../../src/db/database.ts';
+import { Problem } from '../../src/problems/problem.ts';
 import { parseEncryptionKeys } from '../../src/secrets/encryption-keys.ts';
 import { openSecret } from '../../src/secrets/seal-secret.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -332,6 +333,51 @@ describe('refused, with nothing left behind:', () => {
     });
     expect((await waiting)?.json()).toMatchObject({ code: 'automation-paused' });
     expect(await traces(hook.id)).toEqual({ firings: 0, executions: 0 });
+  });
+});
+
+describe('too many requests', () => {
+  let taken: string[];
+  let limited: TestHttp;
+
+  beforeAll(async () => {
+    const take = (of: string) => {
+      taken.push(of);
+      if (taken.length > 1) throw new Problem('rate-limited', 'Too many');
+    };
+    limited = await serveAlone({
+      agents,
+      encryptionKeys,
+      limits: {
+        takeFrom: take,
+        takeRequest: ({ id }) => (id.startsWith('automation:') ? take(id) : undefined),
+        takeStream: () => () => undefined,
+      },
+    });
+  });
+  beforeEach(() => {
+    taken = [];
+  });
+  afterAll(() => limited.dispose());
+
+  test('of its sender are refused before they are read, and after it is paused', async () => {
+    const hook = await makeHook({}, {}, limited);
+    const deliver = (body: string) => send(hook, body, asGitHub(hook, body), limited);
+    expect((await deliver(said('a'))).status).toBe(202);
+    expect((await deliver('{')).json()).toMatchObject({ status: 429, code: 'rate-limited' });
+    expect(taken).toEqual([`automation:${hook.id}`, `automation:${hook.id}`]);
+    await ask(limited.url, `/automations/${hook.id}/pause`, { method: 'POST' });
+    expect((await deliver(said('b'))).json()).toMatchObject({ code: 'automation-paused' });
+    expect((await limited.db.pool.query('SELECT 1 FROM outlast.firings')).rowCount).toBe(1);
+  });
+
+  test('of strangers count for their address, whatever they try', async () => {
+    const hook = await makeHook({}, {}, limited);
+    const statuses: number[] = [];
+    for (const id of [NOBODY, hook.id, hook.id])
+      statuses.push((await send({ id }, said('a'), {}, limited)).status);
+    expect(statuses).toEqual([404, 429, 429]);
+    expect(taken).toEqual(Array.from({ length: 3 }, () => expect.stringContaining('127.0.0.1')));
   });
 });
 

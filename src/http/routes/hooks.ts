@@ -48,7 +48,14 @@ const receive = route({
     },
     202: { description: 'It was taken.', content: { 'application/json': received } },
   },
-  problems: ['bad-signature', 'automation-paused', 'template-failed', 'secret-unreadable', 'bad-request'],
+  problems: [
+    'bad-signature',
+    'automation-paused',
+    'rate-limited',
+    'template-failed',
+    'secret-unreadable',
+    'bad-request',
+  ],
   handle: async ({ params, raw }, deps) => {
     const { webhook, rawBody, covered } = await letIn(params.automationId, raw, deps);
     const payload = readPayload(raw.headers['content-type']?.[0], rawBody);
