@@ -23,6 +23,8 @@ const BODIES: Readonly<Record<string, unknown>> = {
   'PUT /threads/{id}/messages/{messageId}': { text: 'x' },
   'POST /approvals/{id}/decision': { decision: 'deny' },
   'POST /approvals/{id}/assign': { assignee: 'bob' },
+  'PATCH /automations/{id}': { name: 'b' },
+  'POST /automations/{id}/fire': {},
 };
 /** These are about no thing of anybody's, or make the asker's own. */
 const LEFT_OUT = new Set(['GET /agents/{id}', 'POST /threads/{id}/messages']);

@@ -60,8 +60,13 @@ async function makeThings(url: string, ann: Record<string, string>): Promise<Rec
       (await ask(url, '/notifications', { headers: ann })).json().data[0]?.['id'] as string | undefined,
     { describe: 'a notification' },
   );
+  const automation = await ask(url, '/automations', {
+    headers: ann,
+    body: { name: 'a', agentId: 'assistant', input: 'say x', trigger: { type: 'event', name: 'e' } },
+  });
   return {
     executionId: refund.executionId,
+    automationId: String(automation.json()['id']),
     threadId,
     messageId: String(messageId),
     approvalId: refund.approvalId,
