@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { endAnswer } from './end-answer.ts';
 import type { Sink } from './stream/sink.ts';
 
 type Headers = Readonly<Record<string, string>>;
@@ -49,8 +50,7 @@ export function send(res: ServerResponse, answer: Exclude<Answer, StreamAnswer>)
   if (answer.kind === 'json') res.setHeader('content-type', 'application/json; charset=utf-8');
   const content = answer.kind === 'json' ? JSON.stringify(answer.body) : answer.content;
   res.setHeader('content-length', Buffer.byteLength(content));
-  // To a HEAD, Node sends the headers only.
-  res.end(content);
+  endAnswer(res, content);
 }
 
 /** Sets headers over those that are there. */

@@ -4,6 +4,7 @@ import type { Redact } from '../config/redact.ts';
 import { isTransient } from '../db/errors.ts';
 import { Problem, type ProblemBody } from '../problems/problem.ts';
 import { setHeaders } from './answer.ts';
+import { endAnswer } from './end-answer.ts';
 
 /** Answers with a problem, whatever was thrown; a bug is logged and answered with a 500 that tells nothing. */
 export function sendFailure(
@@ -25,7 +26,7 @@ export function sendFailure(
   res.statusCode = problem.status;
   setHeaders(res, { ...problem.headers, 'content-type': 'application/problem+json' });
   res.setHeader('content-length', Buffer.byteLength(body));
-  res.end(body);
+  endAnswer(res, body);
 }
 
 /** What is told of a failure, whatever was thrown. */

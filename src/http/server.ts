@@ -40,8 +40,8 @@ const MAX_HEADER_BYTES = 16_384;
 const HEADERS_TIMEOUT_MS = 15_000;
 /** Longer than the minute for which load balancers keep a connection, or they use one that is just being closed. */
 const KEEP_ALIVE_MS = 65_000;
-/** Who was answered before all of a body was there may send on for so long: cut at once, many never read the answer. */
-const LINGER_MS = 5000;
+/** Whoever still sends when their answer has ended is not listened to for longer. */
+const LINGER_MS = 1000;
 
 /** Listens; port 0 means any free one. @throws the error of `listen`, such as EADDRINUSE */
 export async function startHttp(app: RequestListener, options: HttpServerOptions): Promise<HttpServer> {
