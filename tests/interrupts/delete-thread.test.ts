@@ -20,7 +20,8 @@ const remove = (url: string, threadId: string) => ask(url, `/threads/${threadId}
 
 /** The tables that have a row, beside the log that outlives what it tells of. */
 async function tablesWithRows(databaseUrl: string): Promise<string[]> {
-  const { audit_log: _, ...counts } = await countRows(databaseUrl);
+  // Neither belongs to a thread.
+  const { audit_log: _, schedule_clock: __, ...counts } = await countRows(databaseUrl);
   return Object.entries(counts).flatMap(([table, rows]) => (rows > 0 ? [table] : []));
 }
 

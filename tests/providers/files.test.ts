@@ -91,6 +91,8 @@ describe('a file that a user points to', () => {
     const path = `/threads/edited/messages/${String(inputMessageId)}`;
     const edit = await ask(server.url, path, { method: 'PUT', body: { text: 'other' } });
     expect(edit.status).toBe(202);
+    const { id: editedId } = edit.json()['execution'] as { id: string };
+    await ask(server.url, `/executions/${editedId}/wait`);
     const accepted = await ask(server.url, `/executions/${id}/fork`, { body: { fromTurn: 1 } });
     const { threadId } = accepted.json()['execution'] as { threadId: string };
     fake.answer('what was it', whole(says('Gone')));
