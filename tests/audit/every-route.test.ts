@@ -281,7 +281,7 @@ async function stored(): Promise<Record<string, unknown>> {
   );
   const { rows: tables } = await client.query<{ name: string }>(
     `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'outlast'
-       AND table_type = 'BASE TABLE' AND table_name NOT IN ('workers', 'migrations', 'api_keys')`,
+       AND table_type = 'BASE TABLE' AND table_name NOT IN ('workers', 'migrations', 'api_keys', 'schedule_clock')`,
   );
   const contents: Record<string, unknown> = {};
   for (const { name } of tables) {
