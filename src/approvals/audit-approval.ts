@@ -1,3 +1,4 @@
+import type { SQL } from 'drizzle-orm';
 import type { AuditAction } from '../audit/actions.ts';
 import type { Actor } from '../audit/actor.ts';
 import { type AuditEntry, recordAudit } from '../audit/record-audit.ts';
@@ -8,7 +9,7 @@ import type { ApprovalRow } from './view.ts';
 export async function auditApproval(
   tx: Transaction,
   actor: Actor,
-  { row, threadId }: { row: ApprovalRow; threadId: string },
+  { row, threadId }: { row: ApprovalRow; threadId: string | SQL<string> },
   did: { action: Extract<AuditAction, `approval.${string}`>; details: AuditEntry['details'] },
 ): Promise<void> {
   const { id: subjectId, tenantId, ownerId, executionId, toolName } = row;

@@ -1,7 +1,9 @@
 import { eq, sql } from 'drizzle-orm';
+import { threadIdOf } from '../audit/record-audit.ts';
 import type { TransactionalAppend } from '../chunks/execution-log.ts';
 import { approvals } from '../db/schema.ts';
 import type { Notify } from '../notifications/notify.ts';
+import { auditApproval } from './audit-approval.ts';
 import { decisionChunks, settleCall } from './decision-effects.ts';
 import { recordEvent } from './record-event.ts';
 import { POLICY } from './status.ts';
@@ -26,6 +28,9 @@ export async function denyByPolicy(
     .returning();
   const approval = denied as ApprovalRow;
   await recordEvent(tx, approval, { kind: 'denied', by: POLICY, detail: { reason: NOBODY_IS_ASKED } });
+  const about = { row: approval, threadId: threadIdOf(approval.executionId) };
+  const details = { decision: 'denied', isEdited: false };
+  await auditApproval(tx, { kind: 'system', id: POLICY }, about, { action: 'approval.decided', details });
   await notify?.(tx, { type: 'approval.decided', approvalId });
   await settleCall(tx, approval);
   append(approval.turn, ...decisionChunks(approval));

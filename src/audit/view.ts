@@ -13,7 +13,8 @@ export const auditEntrySchema = z
       description: '`command`: somebody at the command line; `system`: Outlast itself.',
     }),
     actor: z.string().meta({
-      description: 'The id of the key, the user, the token or the session; `policy` where nobody decided.',
+      description:
+        'The id of the key, the user, the token or the session; `policy` where nobody decided; `automation:ID`.',
     }),
     via: z
       .string()

@@ -1,8 +1,11 @@
 import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core';
+import { threadIdOf } from '../audit/record-audit.ts';
 import { type Database, type Transaction, transaction } from '../db/database.ts';
 import { automations, firings, workflowExecutions } from '../db/schema.ts';
 import type { Notify } from '../notifications/notify.ts';
+import { auditAutomation } from './audit-automation.ts';
+import { automationActor } from './automation-actor.ts';
 import type { AutomationRef } from './fire-due.ts';
 import { retryDelayMs } from './retry-delay.ts';
 import type { AutomationRow, FiringRow } from './view.ts';
@@ -124,7 +127,14 @@ export async function failFiring(
     nextDueAt: null,
     updatedAt: sql`clock_timestamp()`,
   });
-  await notify?.(tx, { type: 'automation.paused', automationId, executionId: firing.executionId });
+  const { executionId } = firing;
+  await auditAutomation(tx, automationActor(automationId), automation, {
+    action: 'automation.paused',
+    executionId,
+    threadId: threadIdOf(executionId),
+    details: { failuresInRow },
+  });
+  await notify?.(tx, { type: 'automation.paused', automationId, executionId });
   return paused;
 }
 

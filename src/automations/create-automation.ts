@@ -1,7 +1,9 @@
 import { uuidv7 } from 'uuidv7';
+import { actorIn } from '../audit/actor.ts';
 import type { Transaction } from '../db/database.ts';
 import { automations } from '../db/schema.ts';
 import { owned, type Scope } from '../db/scope.ts';
+import { auditAutomation } from './audit-automation.ts';
 import { databaseNow } from './database-now.ts';
 import type { AutomationSettings } from './settings.ts';
 import { settingsColumns } from './settings-columns.ts';
@@ -20,7 +22,7 @@ export async function createAutomation(
 ): Promise<SavedAutomation> {
   const id = uuidv7();
   const { isMade, ...columns } = triggerColumns(deps, id, settings.trigger);
-  const [row] = await tx
+  const [made] = await tx
     .insert(automations)
     .values({
       id,
@@ -30,5 +32,8 @@ export async function createAutomation(
       pausedReason: settings.enabled ? null : 'request',
     })
     .returning();
-  return savedAutomation(row as AutomationRow, isMade);
+  const row = made as AutomationRow;
+  const details = { agentId: row.agentId, trigger: row.triggerType };
+  await auditAutomation(tx, actorIn(scope), row, { action: 'automation.created', details });
+  return savedAutomation(row, isMade);
 }

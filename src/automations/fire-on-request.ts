@@ -1,3 +1,4 @@
+import { actorIn } from '../audit/actor.ts';
 import type { Transaction } from '../db/database.ts';
 import type { Scope } from '../db/scope.ts';
 import { accountForEnded } from './account-for.ts';
@@ -19,5 +20,6 @@ export async function fireOnRequest(
 ): Promise<Fired> {
   const automation = await accountForEnded(tx, deps, await holdAutomation(tx, scope, id));
   const scheduledFor = await databaseNow(tx);
-  return fire(tx, deps, automation, { cause: 'request', key, scheduledFor, payload, isAsked: true });
+  const by = actorIn(scope);
+  return fire(tx, deps, automation, { cause: 'request', key, scheduledFor, payload, isAsked: true, by });
 }

@@ -1,8 +1,11 @@
 import { and, eq } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
+import type { Actor } from '../audit/actor.ts';
+import { threadIdOf } from '../audit/record-audit.ts';
 import type { Transaction } from '../db/database.ts';
 import { firings } from '../db/schema.ts';
 import { type Fault, Problem } from '../problems/problem.ts';
+import { auditAutomation } from './audit-automation.ts';
 import type { AutomationMetrics } from './automation-metrics.ts';
 import { findFullness } from './find-fullness.ts';
 import type { FiringCause, FiringReason, FiringStatus } from './firing-status.ts';
@@ -31,6 +34,8 @@ export interface Occurrence {
   depth?: number;
   /** Whoever tells it is there to be told that the template does not fit: then nothing is written. */
   isAsked?: boolean;
+  /** Who sets it off; undefined for a due time, and for a webhook, whose sender only the automation knows. */
+  by?: Actor;
 }
 
 export interface Fired {
@@ -76,7 +81,21 @@ export async function fire(
   const fired = isStarted
     ? await startAttempt(tx, deps, automation, firing, input)
     : { firing, launch: () => undefined };
+  await auditFired(tx, automation, occurrence, fired.firing);
   return counted(deps, fired);
+}
+
+/** Who sets off what an automation does, also if that has to wait; where nothing comes of it, only the firing says so. */
+async function auditFired(
+  tx: Transaction,
+  automation: AutomationRow,
+  { by, cause }: Occurrence,
+  { id: firingId, status, executionId }: FiringRow,
+): Promise<void> {
+  if (by === undefined || (status !== 'fired' && status !== 'enqueued')) return;
+  const place = executionId === null ? {} : { executionId, threadId: threadIdOf(executionId) };
+  const details = { firingId, cause, status };
+  await auditAutomation(tx, by, automation, { action: 'automation.fired', ...place, details });
 }
 
 /** What was fired, to be counted once it is committed. */

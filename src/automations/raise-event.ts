@@ -1,4 +1,5 @@
 import { and, asc, eq, inArray } from 'drizzle-orm';
+import { actorIn } from '../audit/actor.ts';
 import type { Transaction } from '../db/database.ts';
 import { automations, firings, workflowExecutions } from '../db/schema.ts';
 import { type Scope, within } from '../db/scope.ts';
@@ -33,11 +34,12 @@ export async function raiseEvent(
   const depth = event.executionId === undefined ? 0 : (await depthOf(tx, scope, event.executionId)) + 1;
   const { id: key, payload } = event;
   const scheduledFor = await databaseNow(tx);
+  const occurrence = { cause: 'event', key, scheduledFor, payload, depth, by: actorIn(scope) } as const;
   const fired: Fired[] = [];
   for (const held of await holdWaiting(tx, scope, event)) {
     const automation = await accountForEnded(tx, deps, held);
     if (!automation.enabled) continue;
-    fired.push(await fire(tx, deps, automation, { cause: 'event', key, scheduledFor, payload, depth }));
+    fired.push(await fire(tx, deps, automation, occurrence));
   }
   return fired;
 }

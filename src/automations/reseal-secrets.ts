@@ -1,9 +1,13 @@
-import { and, asc, eq, gt, isNotNull } from 'drizzle-orm';
+import { and, asc, gt, isNotNull, sql } from 'drizzle-orm';
+import { uuidv7 } from 'uuidv7';
+import type { AuditAction } from '../audit/actions.ts';
+import { COMMAND } from '../audit/actor.ts';
 import type { Executor } from '../db/database.ts';
 import { automations } from '../db/schema.ts';
 import type { EncryptionKeys } from '../secrets/encryption-keys.ts';
 import { isSealedByOlderKey, openSecret, SecretUnreadable, sealSecret } from '../secrets/seal-secret.ts';
 
+const ROTATED: AuditAction = 'secret.rotated';
 const BATCH = 500;
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
@@ -23,7 +27,7 @@ export async function resealSecrets(db: Executor, keys: EncryptionKeys): Promise
       if (!isSealedByOlderKey(keys, sealed)) continue;
       const again = sealAgain(keys, id, sealed);
       if (again === undefined) done.unreadable.push(id);
-      else if (await replace(db, id, sealed, again)) done.resealed += 1;
+      else if (await replace(db, { id, sealed }, again, keys[0].id)) done.resealed += 1;
     }
     after = page.at(-1)?.id;
   }
@@ -50,11 +54,23 @@ function sealAgain(keys: EncryptionKeys, id: string, sealed: string): string | u
   }
 }
 
-/** Not if somebody has given it another secret meanwhile. */
-async function replace(db: Executor, id: string, sealed: string, again: string): Promise<boolean> {
-  const { rowCount } = await db
-    .update(automations)
-    .set({ sealedSecret: again })
-    .where(and(eq(automations.id, id), eq(automations.sealedSecret, sealed)));
+/** Not if somebody has given it another secret meanwhile. Who has the automation can read that this was done. */
+async function replace(
+  db: Executor,
+  { id, sealed }: { id: string; sealed: string },
+  again: string,
+  keyId: string,
+): Promise<boolean> {
+  const { rowCount } = await db.execute(sql`
+    WITH resealed AS (
+      UPDATE ${automations} SET sealed_secret = ${again}
+      WHERE ${automations.id} = ${id} AND ${automations.sealedSecret} = ${sealed}
+      RETURNING id, tenant_id, owner_id
+    )
+    INSERT INTO outlast.audit_log
+      (id, tenant_id, owner_id, actor_kind, actor, action, subject_type, subject_id, details)
+    SELECT ${uuidv7()}, tenant_id, owner_id, ${COMMAND.kind}, ${COMMAND.id}, ${ROTATED}, 'automation', id,
+      json_build_object('keyId', ${keyId}::text)
+    FROM resealed`);
   return rowCount === 1;
 }

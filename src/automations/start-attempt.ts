@@ -1,10 +1,12 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/database.ts';
 import { firings, workflowExecutions } from '../db/schema.ts';
+import type { Scope } from '../db/scope.ts';
 import type { CreatedExecution } from '../executions/add-execution.ts';
 import type { CancelDeps } from '../executions/cancel-execution.ts';
 import { createExecution } from '../executions/create-execution.ts';
 import { retryExecution } from '../executions/retry-execution.ts';
+import { automationActor } from './automation-actor.ts';
 import type { Fired } from './fire.ts';
 import type { AutomationRow, FiringRow } from './view.ts';
 
@@ -75,6 +77,6 @@ async function recordAttempt(
 }
 
 /** An automation works in its owner's name, and sees no more than its owner's own things. */
-function ownScope({ tenantId, ownerId }: AutomationRow) {
-  return { tenantId, ownerId };
+function ownScope({ id, tenantId, ownerId }: AutomationRow): Scope {
+  return { tenantId, ownerId, actor: automationActor(id) };
 }

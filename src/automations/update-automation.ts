@@ -1,8 +1,10 @@
 import { eq, sql } from 'drizzle-orm';
+import { actorIn } from '../audit/actor.ts';
 import type { Transaction } from '../db/database.ts';
 import { automations } from '../db/schema.ts';
 import type { Scope } from '../db/scope.ts';
 import { mergePatch } from '../threads/merge-patch.ts';
+import { auditAutomation } from './audit-automation.ts';
 import { databaseNow } from './database-now.ts';
 import { holdAutomation } from './get-automation.ts';
 import type { AutomationSettings } from './settings.ts';
@@ -36,13 +38,17 @@ export async function updateAutomation(
     ...columns,
     nextDueAt: goesOn ? row.nextDueAt : columns.nextDueAt,
   });
+  const details = { changed: Object.keys(patch) };
+  await auditAutomation(tx, actorIn(scope), row, { action: 'automation.updated', details });
   return savedAutomation(changed, isMade);
 }
 
 /** Nothing more is started by itself; what runs goes on. @throws Problem not-found */
 export async function pauseAutomation(tx: Transaction, scope: Scope, id: string): Promise<Automation> {
   const row = await holdAutomation(tx, scope, id);
-  return toAutomation(row.enabled ? await change(tx, row, { enabled: false, nextDueAt: null }) : row);
+  if (!row.enabled) return toAutomation(row);
+  await auditAutomation(tx, actorIn(scope), row, { action: 'automation.paused' });
+  return toAutomation(await change(tx, row, { enabled: false, nextDueAt: null }));
 }
 
 /** Lets it go on from now on. @throws Problem not-found */
@@ -51,6 +57,7 @@ export async function resumeAutomation(tx: Transaction, scope: Scope, id: string
   if (row.enabled) return toAutomation(row);
   const now = await databaseNow(tx);
   const due = nextDueAt({ ...row, enabled: true }, now);
+  await auditAutomation(tx, actorIn(scope), row, { action: 'automation.resumed' });
   return toAutomation(await change(tx, row, { enabled: true, nextDueAt: due }));
 }
 

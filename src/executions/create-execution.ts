@@ -2,6 +2,7 @@ import { and, desc, eq, inArray } from 'drizzle-orm';
 import { uuidv7 } from 'uuidv7';
 import type { ChooseAgent } from '../agents/choose-agent.ts';
 import { actorIn } from '../audit/actor.ts';
+import type { AuditEntry } from '../audit/record-audit.ts';
 import type { ApprovalPolicy } from '../automations/settings.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import type { Transaction } from '../db/database.ts';
@@ -86,13 +87,18 @@ export async function createExecution(
     metadata: request.metadata,
     ...request.automation,
     isBusy: activeId !== undefined,
-    asked: { by: actorIn(scope), action: 'execution.started' },
+    asked: { by: actorIn(scope), action: 'execution.started', details: firedBy(request) },
   });
   const launch = () => {
     afterInterrupt();
     added.launch();
   };
   return { executionId, threadNo, launch };
+}
+
+/** The firing by which an automation is known to have started it. */
+function firedBy({ automation }: NewExecution): AuditEntry['details'] {
+  return automation === undefined ? {} : { firingId: automation.firingId };
 }
 
 /** A chat must not wait behind a question that the user has just walked away from. */

@@ -16,6 +16,7 @@ const ENV = {
   OUTLAST_NOTIFY_URL: 'http://127.0.0.1:9/',
   OUTLAST_NOTIFY_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}`,
   OUTLAST_JWT_ROLE_SCOPES: 'operator=admin',
+  OUTLAST_ENCRYPTION_KEY: Buffer.alloc(32, 1).toString('base64'),
   MAINTENANCE_INTERVAL_MS: '3600000',
 };
 
@@ -26,7 +27,8 @@ interface Request {
   path: string;
   body?: unknown;
   status: number;
-  entry(answer: Answer): Entry;
+  /** Newest first, where there are several. */
+  entry(answer: Answer): Entry | Entry[];
 }
 
 let world: AuthWorld;
@@ -36,6 +38,7 @@ let count = 0;
 const say = { input: `say ${CANARY}`, agentId: 'assistant' };
 const userMessage = (id: string, text: string) => ({ id, role: 'user', parts: [{ type: 'text', text }] });
 const newThread = () => `thread-${++count}`;
+const newEvent = () => `event-${++count}`;
 
 /** An execution of Ann's that is over. */
 async function finished() {
@@ -105,6 +108,51 @@ function givesToken(scope: string, about: Entry) {
     details: { scope, expiresAt: answer.json()['expiresAt'] },
   });
   return { body, status: 201, entry };
+}
+
+async function makeAutomation(fields: object = {}): Promise<string> {
+  const trigger = { type: 'event', name: newEvent() };
+  const body = { name: CANARY, agentId: 'assistant', input: `say ${CANARY}`, trigger, ...fields };
+  return String((await ask(url, '/automations', { headers: ANN, body })).json()['id']);
+}
+
+async function aboutAutomation(action: string, details: object = {}, fields: object = {}) {
+  const id = await makeAutomation(fields);
+  const subject = { subjectType: 'automation', subjectId: id, executionId: null, threadId: null };
+  const entry = (_answer: Answer): Entry | Entry[] => ({ action, ...subject, details });
+  return { id, path: `/automations/${id}`, status: 200, entry };
+}
+
+/** Who set an automation off, and what it then did by itself. */
+function setOff(
+  automationId: string,
+  { id: firingId, executionId, status, cause }: Record<string, unknown>,
+): Entry[] {
+  const place = { executionId, threadId: expect.any(String) };
+  return [
+    {
+      action: 'automation.fired',
+      subjectType: 'automation',
+      subjectId: automationId,
+      ...place,
+      details: { firingId, cause, status },
+    },
+    startedBy(automationId, { firingId, executionId }),
+  ];
+}
+
+function startedBy(automationId: string, { firingId, executionId }: Record<string, unknown>): Entry {
+  return {
+    action: 'execution.started',
+    subjectType: 'execution',
+    subjectId: executionId,
+    executionId,
+    threadId: expect.any(String),
+    details: { agentId: 'assistant', source: 'automation', firingId },
+    actorKind: 'system',
+    actor: `automation:${automationId}`,
+    requestId: null,
+  };
 }
 
 /** Every route that changes something; one that is missing here fails the test. */
@@ -204,6 +252,53 @@ const REQUESTS: Record<string, () => Promise<Request>> = {
     const entry = { action: 'notification.resent', ...subject, details: { type: 'execution.completed' } };
     return { path: `/notifications/${notificationId}/resend`, status: 202, entry: () => entry };
   },
+  'POST /automations': async () => {
+    const trigger = { type: 'webhook', signature: { preset: 'github' }, secret: `${CANARY}${CANARY}` };
+    return {
+      path: '/automations',
+      body: { name: CANARY, agentId: 'assistant', input: CANARY, trigger },
+      status: 201,
+      entry: (answer) => ({
+        action: 'automation.created',
+        subjectType: 'automation',
+        subjectId: answer.json()['id'],
+        executionId: null,
+        threadId: null,
+        details: { agentId: 'assistant', trigger: 'webhook' },
+      }),
+    };
+  },
+  'PATCH /automations/{id}': async () => ({
+    ...(await aboutAutomation('automation.updated', { changed: ['input', 'enabled'] })),
+    body: { input: `say ${CANARY} again`, enabled: false },
+  }),
+  'DELETE /automations/{id}': async () => ({
+    ...(await aboutAutomation('automation.deleted', { agentId: 'assistant', trigger: 'event' })),
+    status: 204,
+  }),
+  'POST /automations/{id}/pause': async () => {
+    const request = await aboutAutomation('automation.paused');
+    return { ...request, path: `${request.path}/pause` };
+  },
+  'POST /automations/{id}/resume': async () => {
+    const request = await aboutAutomation('automation.resumed', {}, { enabled: false });
+    return { ...request, path: `${request.path}/resume` };
+  },
+  'POST /automations/{id}/fire': async () => {
+    const id = await makeAutomation();
+    const entry = (answer: Answer) =>
+      setOff(id, { ...(answer.json()['firing'] as object), cause: 'request' });
+    return { path: `/automations/${id}/fire`, body: { payload: CANARY }, status: 202, entry };
+  },
+  'POST /events': async () => {
+    const name = newEvent();
+    const id = await makeAutomation({ trigger: { type: 'event', name } });
+    const entry = (answer: Answer) => {
+      const [firing] = answer.json()['firings'] as object[];
+      return setOff(id, { ...firing, cause: 'event' });
+    };
+    return { path: '/events', body: { name, payload: CANARY }, status: 202, entry };
+  },
   'POST /api/chat': async () => {
     const threadId = newThread();
     const messages = [userMessage(`m-${threadId}`, `say ${CANARY}`)];
@@ -228,9 +323,20 @@ const REQUESTS: Record<string, () => Promise<Request>> = {
 };
 
 /** These are done by no request. */
-const ELSEWHERE = ['key.created', 'key.revoked', 'app.created', 'app.disabled', 'approval.expired'];
-/** What is done by strangers, and is nothing of Ann's, has a test of its own. */
-const BY_STRANGERS = { 'POST /apps/{appId}/sessions': 'session.opened' };
+const ELSEWHERE = [
+  'secret.rotated',
+  'key.created',
+  'key.revoked',
+  'app.created',
+  'app.disabled',
+  'approval.expired',
+];
+/** What asks nobody who they are has tests of its own. */
+const BY_STRANGERS = {
+  'POST /apps/{appId}/sessions': 'session.opened',
+  // The sender is known to the automation alone: that one acts.
+  'POST /hooks/{automationId}': 'execution.started',
+};
 
 const CHANGING = allRoutes({ version: { version: '0', node: '0', applicationVersion: '0' } }).filter(
   ({ method }) => method !== 'get',
@@ -273,6 +379,7 @@ async function stored(): Promise<Record<string, unknown>> {
     async () => {
       const { rows } = await client.query(
         `SELECT 1 FROM outlast.workflow_executions WHERE status IN ('queued', 'running')
+           OR firing_id IS NOT NULL AND accounted_at IS NULL AND finished_at IS NOT NULL
          UNION ALL SELECT 1 FROM outlast.notifications WHERE status = 'pending'`,
       );
       return rows.length === 0;
@@ -320,15 +427,18 @@ describe('every route that changes something', () => {
       expect(await stored()).toEqual(before);
     });
 
-    const requestId = `r.${count}`;
+    const requestId = `r.${++count}`;
     const headers = { ...ANN, 'idempotency-key': `k${count}`, 'x-request-id': requestId };
     const answer = await send(name, request, headers);
     expect(answer.status).toBe(request.status);
     const entries = await audited();
-    expect(entries.slice(1)).toEqual(known);
+    const expected = [request.entry(answer)].flat();
+    expect(entries.slice(expected.length)).toEqual(known);
     const by = { actorKind: 'user', actor: 'ann', via: null, ownerId: 'ann', requestId };
     const always = { id: expect.any(String), at: expect.any(String) };
-    expect(entries[0]).toEqual({ ...always, ...by, ...request.entry(answer) });
+    expect(entries.slice(0, expected.length)).toEqual(
+      expected.map((entry) => ({ ...always, ...by, ...entry })),
+    );
 
     const { headers: read } = CHANGING.find((route) => name.endsWith(` ${route.path}`)) ?? {};
     if (read !== undefined && 'idempotency-key' in read.shape) {
@@ -371,6 +481,13 @@ test('what is so already is not written down again, also where no key says so', 
   const post = (path: string, body: object) => ask(url, path, { headers: ANN, body });
   for (let i = 0; i < 2; i++) await post(`/approvals/${approvalId}/assign`, { assignee: 'bob' });
   for (let i = 0; i < 2; i++) await post(`/executions/${executionId}/cancel`, {});
+  const id = await makeAutomation();
+  for (const verb of ['pause', 'pause', 'resume', 'resume']) await post(`/automations/${id}/${verb}`, {});
+  expect((await audited(ANN, `&subjectId=${id}`)).map(({ action }) => action)).toEqual([
+    'automation.resumed',
+    'automation.paused',
+    'automation.created',
+  ]);
   for (let i = 0; i < 2; i++) await post(`/threads/${threadId}/messages`, { id: 'm2', text: 'say again' });
   const entries = await audited(ANN, `&threadId=${threadId}`);
   expect(entries.map(({ action }) => action)).toEqual([
@@ -437,6 +554,66 @@ test('a session that a stranger opens is written down with it or not at all, and
   expect(session).toMatchObject({ action: 'session.opened', ...by, ownerId, requestId, details: {} });
   expect(made).toMatchObject({ action: 'thread.created', ...by, ownerId: session?.['ownerId'] });
   expect(app).toMatchObject({ actorKind: 'command', subjectId: appId, ownerId: null });
+});
+
+describe('an automation', () => {
+  const entriesOf = async (id: string) => [
+    ...(await audited(ANN, `&actor=automation:${id}`)),
+    ...(await audited(ANN, `&subjectId=${id}&action=automation.fired`)),
+  ];
+
+  test('acts as itself when a webhook sets it off, once for a delivery, and not for who may not', async () => {
+    const secret = `${CANARY}-secret`;
+    const trigger = { type: 'webhook', signature: { header: 'x-secret', algorithm: 'plain' }, secret };
+    const id = await makeAutomation({ trigger: { ...trigger, dedupeHeader: 'x-delivery' } });
+    const send = (headers: Record<string, string>) =>
+      ask(url, `/hooks/${id}`, { headers: { 'x-delivery': CANARY, ...headers }, body: { text: CANARY } });
+    const before = await stored();
+    expect((await send({ 'x-secret': 'wrong' })).status).toBe(401);
+    await whileNothingCanBeWrittenDown(async () => {
+      expect((await send({ 'x-secret': secret })).status).toBe(500);
+    });
+    expect(await stored()).toEqual(before);
+    const [taken] = [await send({ 'x-secret': secret }), await send({ 'x-secret': secret })];
+    expect(await entriesOf(id)).toMatchObject([{ ...startedBy(id, taken.json()), ownerId: 'ann' }]);
+  });
+
+  test('that has no place for it lets it wait, which is written down, or skips it, which is not', async () => {
+    const name = newEvent();
+    const say = async (event: string) => {
+      const answer = await ask(url, '/events', { headers: ANN, body: { name, id: event } });
+      return (answer.json()['firings'] as Entry[])[0];
+    };
+    const trigger = { type: 'event', name };
+    const id = await makeAutomation({
+      trigger,
+      agentId: 'operator',
+      input: 'call ask_person {"question": "?"}',
+    });
+    await say('1');
+    expect(await say('2')).toMatchObject({ status: 'skipped', reason: 'busy' });
+    const onBusy = { concurrency: { max: 1, onBusy: 'enqueue' } };
+    await ask(url, `/automations/${id}`, { method: 'PATCH', headers: ANN, body: onBusy });
+    const waits = await say('3');
+    await say('3');
+    const details = { firingId: waits?.['id'], cause: 'event', status: 'enqueued' };
+    expect(await entriesOf(id)).toMatchObject([
+      { action: 'execution.started' },
+      { action: 'automation.fired', actor: 'ann', executionId: null, details },
+      { action: 'automation.fired', actor: 'ann', details: { status: 'fired' } },
+    ]);
+  });
+
+  test('that somebody else sets off says who did', async () => {
+    const name = newEvent();
+    const id = await makeAutomation({ trigger: { type: 'event', name } });
+    const tenant = await world.makeKey();
+    await ask(url, '/events', { headers: tenant.headers, body: { name } });
+    expect(await entriesOf(id)).toMatchObject([
+      { actorKind: 'system', ownerId: 'ann' },
+      { actorKind: 'api-key', actor: tenant.id, ownerId: 'ann' },
+    ]);
+  });
 });
 
 test('a token acts as itself, and is known by who gave it away', async () => {

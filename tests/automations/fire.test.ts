@@ -230,6 +230,14 @@ describe('firing', () => {
       failuresInRow: 2,
       pausedReason: 'failures',
     });
+    const written = await world.sql(
+      `SELECT actor_kind, actor, execution_id, thread_id IS NOT NULL AS has_thread, details::jsonb
+       FROM outlast.audit_log WHERE action = 'automation.paused' AND subject_id = $1`,
+      [id],
+    );
+    const by = { actor_kind: 'system', actor: `automation:${id}` };
+    const entry = { ...by, execution_id: last, has_thread: true, details: { failuresInRow: 2 } };
+    expect(written).toEqual([entry]);
     const told = await world.sql(
       "SELECT body FROM outlast.notifications WHERE type = 'automation.paused' AND execution_id = $1",
       [last],

@@ -127,6 +127,15 @@ describe('an automation on a server', () => {
       executionId,
     ]);
     expect(rows).toEqual([{ status: 'denied' }, { status: 'denied' }]);
+    const written = await ask(
+      server.url,
+      `/audit?action=approval.decided&executionId=${String(executionId)}`,
+    );
+    const details = { decision: 'denied', isEdited: false };
+    const entry = { actorKind: 'system', actor: 'policy', threadId: execution['threadId'], details };
+    expect(written.json().data).toMatchObject(
+      ['ask_person', 'refund_order'].map((toolName) => ({ ...entry, details: { toolName, ...details } })),
+    );
     const chunks = (await ask(server.url, `${path}/chunks`))
       .json()
       .data.map(({ chunk }) => chunk as { type: string });

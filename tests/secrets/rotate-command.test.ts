@@ -45,6 +45,21 @@ test('secrets are encrypted with the first key, after which the others can go', 
   expect(done).toMatchObject({ code: 0, said: expect.stringContaining('Encrypted 1 secrets with key') });
   const { rows } = await db.pool.query('SELECT sealed_secret AS sealed FROM outlast.automations');
   expect(openSecret(parseEncryptionKeys(newKey), automation.id, String(rows[0].sealed))).toBe('hush-hush');
+  const [key] = parseEncryptionKeys(newKey);
+  const written = await db.pool.query(
+    `SELECT tenant_id, owner_id, actor_kind, subject_type, subject_id, details FROM outlast.audit_log
+     WHERE action = 'secret.rotated'`,
+  );
+  expect(written.rows).toEqual([
+    {
+      tenant_id: OPEN_SCOPE.tenantId,
+      owner_id: OPEN_SCOPE.ownerId,
+      actor_kind: 'command',
+      subject_type: 'automation',
+      subject_id: automation.id,
+      details: { keyId: key.id },
+    },
+  ]);
   for (const { said } of [failed, done]) {
     for (const secret of ['hush-hush', oldKey, newKey]) expect(said).not.toContain(secret);
   }

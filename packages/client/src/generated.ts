@@ -578,6 +578,13 @@ export interface Operations {
         | 'approval.decided'
         | 'approval.assigned'
         | 'approval.expired'
+        | 'automation.created'
+        | 'automation.updated'
+        | 'automation.deleted'
+        | 'automation.paused'
+        | 'automation.resumed'
+        | 'automation.fired'
+        | 'secret.rotated'
         | 'notification.resent'
         | 'key.created'
         | 'key.revoked'
@@ -592,6 +599,7 @@ export interface Operations {
         | 'message'
         | 'thread'
         | 'approval'
+        | 'automation'
         | 'notification'
         | 'key'
         | 'token'
@@ -1332,6 +1340,13 @@ export interface AuditEntry {
     | 'approval.decided'
     | 'approval.assigned'
     | 'approval.expired'
+    | 'automation.created'
+    | 'automation.updated'
+    | 'automation.deleted'
+    | 'automation.paused'
+    | 'automation.resumed'
+    | 'automation.fired'
+    | 'secret.rotated'
     | 'notification.resent'
     | 'key.created'
     | 'key.revoked'
@@ -1341,7 +1356,7 @@ export interface AuditEntry {
     | 'app.disabled';
   /** `command`: somebody at the command line; `system`: Outlast itself. */
   actorKind: 'open' | 'api-key' | 'user' | 'token' | 'session' | 'command' | 'system';
-  /** The id of the key, the user, the token or the session; `policy` where nobody decided. */
+  /** The id of the key, the user, the token or the session; `policy` where nobody decided; `automation:ID`. */
   actor: string;
   /** The prefix of a key; who gave the token away; the app of a session. */
   via: string | null;
@@ -1352,6 +1367,7 @@ export interface AuditEntry {
     | 'message'
     | 'thread'
     | 'approval'
+    | 'automation'
     | 'notification'
     | 'key'
     | 'token'
