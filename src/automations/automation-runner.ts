@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
-import { isTransient } from '../db/errors.ts';
 import { pause } from '../pause.ts';
 import { accountFor, findUnaccounted } from './account-for.ts';
+import { failureLogger, type LogFailure } from './failure-logger.ts';
 import { findWork } from './find-work.ts';
 import type { FireDeps } from './fire.ts';
 import { findDue, fireDue } from './fire-due.ts';
@@ -38,10 +38,12 @@ export interface AutomationRunnerOptions {
 export class AutomationRunner {
   readonly #options: AutomationRunnerOptions;
   readonly #stopped = new AbortController();
+  readonly #logFailure: LogFailure;
   #loops: Promise<void>[] = [];
 
   constructor(options: AutomationRunnerOptions) {
     this.#options = options;
+    this.#logFailure = failureLogger(options.logger);
   }
 
   /** Looks at once, and from then on at the interval. That somebody is there is noted also while there is much to do. */
@@ -57,14 +59,14 @@ export class AutomationRunner {
 
   /** @param work returns the milliseconds until it should be done again */
   async #repeat(work: () => Promise<number>): Promise<void> {
-    const { mayStart, logger } = this.#options;
+    const { mayStart } = this.#options;
     const { signal } = this.#stopped;
     for (let next = 0; !signal.aborted; await pause(next, signal)) {
       next = INTERVAL_MS;
       try {
         if (mayStart()) next = await work();
       } catch (error) {
-        if (!isTransient(error)) logger.error({ err: error }, 'automations.failed');
+        this.#logFailure(error);
       }
     }
   }
@@ -128,14 +130,14 @@ export class AutomationRunner {
     }
   }
 
-  /** What a lock or the loss of a connection stopped, the next pass finds again. @returns whether it could be done */
+  /** What could not be done, the next pass finds again. @returns whether it could be done */
   async #one(automationId: string, work: () => Promise<void>): Promise<boolean> {
     if (this.#stopped.signal.aborted || !this.#options.mayStart()) return true;
     try {
       await work();
       return true;
     } catch (error) {
-      if (!isTransient(error)) this.#options.logger.error({ automationId, err: error }, 'automations.failed');
+      this.#logFailure(error, automationId);
       return false;
     }
   }

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AgentEntry } from '../../src/agents/load-agents.ts';
+import { transaction } from '../../src/db/database.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { type Answer, ask } from './client.ts';
 import { serveAlone, type TestHttp } from './in-process.ts';
 
@@ -136,6 +138,32 @@ describe('automations over HTTP', () => {
     expect((await patch(id, { enabled: false })).json()).toMatchObject({ enabled: false, nextDueAt: null });
     expect((await ask(http.url, `/automations/${id}/upcoming?count=0`)).status).toBe(400);
     expect((await ask(http.url, '/automations?enabled=false&limit=1')).json().data[0]).toMatchObject({ id });
+  });
+
+  test('are paused and changed also while one is held for longer than a lock is waited for', async () => {
+    const { id } = await make();
+    const asked: Promise<Answer>[] = [];
+    const waiting = async () => {
+      const { rows } = await http.db.pool.query<{ since: string }>(
+        `SELECT min(xact_start)::text AS since FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return rows[0]?.since;
+    };
+    await transaction(http.db, async (tx) => {
+      await tx.execute(`SELECT 1 FROM outlast.automations WHERE id = '${id}' FOR UPDATE`);
+      asked.push(post(`/automations/${id}/pause`), patch(id, { name: 'patient' }));
+      const first = await waitFor(waiting, { describe: 'them to wait' });
+      const hasGivenUp = async () => {
+        await tx.execute('SELECT 1');
+        const since = await waiting();
+        return since !== undefined && since > first;
+      };
+      await waitFor(hasGivenUp, { describe: 'a second try to wait' });
+    });
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200]);
+    const held = (await ask(http.url, `/automations/${id}`)).json();
+    expect(held).toMatchObject({ enabled: false, name: 'patient' });
   });
 
   test('are fired on request, once for one key, and list what they did', async () => {
