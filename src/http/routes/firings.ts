@@ -125,6 +125,8 @@ const raise = route({
       content: { 'application/json': z.object({ firings: z.array(firingSchema) }) },
     },
   },
+  // The execution that it is told of on behalf of.
+  problems: ['not-found'],
   handle: async (call, deps) => {
     const { name, id = uuidv7(), payload } = call.body;
     const event = { name, id, payload, executionId: call.headers['x-outlast-execution-id'] };
