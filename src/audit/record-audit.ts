@@ -30,6 +30,28 @@ export function auditing(db: Executor, actor: Actor, entry: AuditEntry): ReturnT
   return db.with(db.$with('audited').as(written));
 }
 
+/**
+ * Changes what `change` finds, and writes down that somebody did, in one statement: what it changed nothing of is not
+ * written down.
+ * @param change an UPDATE of one row at most that returns its `id`, `tenant_id` and `owner_id`, and what `details` names
+ * @returns whether it changed anything
+ */
+export async function auditChange(
+  db: Executor,
+  { kind, id, via, requestId }: Actor,
+  action: AuditAction,
+  { change, details }: { change: SQL; details: SQL },
+): Promise<boolean> {
+  const { rowCount } = await db.execute(sql`
+    WITH changed AS (${change})
+    INSERT INTO ${auditLog}
+      (id, tenant_id, owner_id, actor_kind, actor, via, request_id, action, subject_type, subject_id, details)
+    SELECT ${uuidv7()}, tenant_id, owner_id, ${kind}, ${id}, ${via ?? null}, ${requestId ?? null}, ${action},
+      ${SUBJECT_OF[action]}, id, ${details}
+    FROM changed`);
+  return rowCount === 1;
+}
+
 /** The id of an execution's thread, where it is not at hand. */
 export function threadIdOf(executionId: string): SQL<string> {
   return sql`(SELECT t.id FROM outlast.threads t

@@ -1,13 +1,11 @@
 import { and, asc, gt, isNotNull, sql } from 'drizzle-orm';
-import { uuidv7 } from 'uuidv7';
-import type { AuditAction } from '../audit/actions.ts';
 import { COMMAND } from '../audit/actor.ts';
+import { auditChange } from '../audit/record-audit.ts';
 import type { Executor } from '../db/database.ts';
 import { automations } from '../db/schema.ts';
 import type { EncryptionKeys } from '../secrets/encryption-keys.ts';
 import { isSealedByOlderKey, openSecret, SecretUnreadable, sealSecret } from '../secrets/seal-secret.ts';
 
-const ROTATED: AuditAction = 'secret.rotated';
 const BATCH = 500;
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
@@ -55,22 +53,17 @@ function sealAgain(keys: EncryptionKeys, id: string, sealed: string): string | u
 }
 
 /** Not if somebody has given it another secret meanwhile. Who has the automation can read that this was done. */
-async function replace(
+function replace(
   db: Executor,
   { id, sealed }: { id: string; sealed: string },
   again: string,
   keyId: string,
 ): Promise<boolean> {
-  const { rowCount } = await db.execute(sql`
-    WITH resealed AS (
+  return auditChange(db, COMMAND, 'secret.rotated', {
+    change: sql`
       UPDATE ${automations} SET sealed_secret = ${again}
       WHERE ${automations.id} = ${id} AND ${automations.sealedSecret} = ${sealed}
-      RETURNING id, tenant_id, owner_id
-    )
-    INSERT INTO outlast.audit_log
-      (id, tenant_id, owner_id, actor_kind, actor, action, subject_type, subject_id, details)
-    SELECT ${uuidv7()}, tenant_id, owner_id, ${COMMAND.kind}, ${COMMAND.id}, ${ROTATED}, 'automation', id,
-      json_build_object('keyId', ${keyId}::text)
-    FROM resealed`);
-  return rowCount === 1;
+      RETURNING id, tenant_id, owner_id`,
+    details: sql`json_build_object('keyId', ${keyId}::text)`,
+  });
 }
