@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { hashSecret } from './hash-secret.ts';
 
 /** By which people and logs can tell what it is; 256 random bits follow. */
 const PREFIX = { stream: 'ot_', session: 'os_' } as const;
@@ -9,7 +10,7 @@ export type AccessTokenKind = keyof typeof PREFIX;
 /** A new token: given out once, and stored as its hash only. */
 export function makeAccessToken(kind: AccessTokenKind): { token: string; hash: string } {
   const token = `${PREFIX[kind]}${randomBytes(32).toString('base64url')}`;
-  return { token, hash: hashOfToken(token) };
+  return { token, hash: hashSecret(token) };
 }
 
 export function isAccessToken(text: string): boolean {
@@ -19,9 +20,4 @@ export function isAccessToken(text: string): boolean {
 /** Whether it looks like a token of this kind. */
 export function isOfKind(token: string, kind: AccessTokenKind): boolean {
   return token.startsWith(PREFIX[kind]);
-}
-
-/** Plain SHA-256 will do: 256 random bits cannot be tried out. */
-export function hashOfToken(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
 }

@@ -3,8 +3,9 @@ import type { Executor } from '../db/database.ts';
 import { accessTokens, apiKeys, apps } from '../db/schema.ts';
 import type { Only } from '../db/scope.ts';
 import { type Access, everyAccess } from './access.ts';
-import { hashOfToken, isAccessToken } from './access-token.ts';
+import { isAccessToken } from './access-token.ts';
 import { isActiveKey } from './api-keys.ts';
+import { hashSecret } from './hash-secret.ts';
 import type { PageApp, Principal } from './principal.ts';
 import { ACCESS_OF, type TokenScope } from './token-scopes.ts';
 
@@ -33,7 +34,7 @@ export class AccessTokens {
    */
   async find(token: string): Promise<Principal | undefined> {
     if (!isAccessToken(token)) return undefined;
-    const [found] = await this.#selectActive(eq(accessTokens.hash, hashOfToken(token)));
+    const [found] = await this.#selectActive(eq(accessTokens.hash, hashSecret(token)));
     return found && principalOf(found);
   }
 

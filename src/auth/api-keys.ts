@@ -3,7 +3,8 @@ import { and, eq, inArray, isNull, or, type SQL, sql } from 'drizzle-orm';
 import type { Executor } from '../db/database.ts';
 import { apiKeys } from '../db/schema.ts';
 import { type Access, everyAccess } from './access.ts';
-import { hashOfKey, prefixOf } from './api-key.ts';
+import { prefixOf } from './api-key.ts';
+import { hashSecret } from './hash-secret.ts';
 import type { Principal } from './principal.ts';
 
 /** How long a key is taken as it was found. With the next look at open streams this has to stay below 5 seconds. */
@@ -41,7 +42,7 @@ export class ApiKeys {
     const prefix = prefixOf(key);
     if (prefix === undefined) return undefined;
     const known = await this.#lookUp(prefix);
-    const isRight = timingSafeEqual(Buffer.from(hashOfKey(key)), Buffer.from(known?.hash ?? NO_HASH));
+    const isRight = timingSafeEqual(Buffer.from(hashSecret(key)), Buffer.from(known?.hash ?? NO_HASH));
     if (known === undefined || !isRight) return undefined;
     this.#noteUse(known);
     return known.principal;

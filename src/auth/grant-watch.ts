@@ -23,9 +23,9 @@ interface Held {
 }
 
 /**
- * Ends answers that are still open when the key or token they were asked with is revoked or expires: a query for keys,
- * one for tokens and one for sessions every two seconds for all of them, and none while none is in use. While the database cannot be
- * read they stay: nobody can revoke anything in it either.
+ * Ends answers that are still open when the key or token they were asked with is revoked or expires: a query for keys
+ * and one for tokens every two seconds for all of them, and none while none is in use. While the database cannot be read
+ * they stay: nobody can revoke anything in it either.
  */
 export class GrantWatch {
   readonly #grants: Readonly<Record<StoredKind, Grants>>;
@@ -67,17 +67,14 @@ export class GrantWatch {
   async #endWhatIsOver(): Promise<void> {
     const now = Date.now();
     for (const held of this.#held) if (held.endsAt <= now) this.#end(held);
-    await this.#endInactive('api-key');
-    await this.#endInactive('token');
-    await this.#endInactive('session');
+    for (const grants of new Set(Object.values(this.#grants))) await this.#endInactive(grants);
   }
 
-  async #endInactive(kind: StoredKind): Promise<void> {
-    const all = [...this.#held].filter(({ principal }) => principal.kind === kind);
+  async #endInactive(grants: Grants): Promise<void> {
+    const ofThese: Partial<Record<Principal['kind'], Grants>> = this.#grants;
+    const all = [...this.#held].filter(({ principal }) => ofThese[principal.kind] === grants);
     if (all.length === 0) return;
-    const active = await this.#grants[kind].findActive([
-      ...new Set(all.map(({ principal }) => principal.id)),
-    ]);
+    const active = await grants.findActive([...new Set(all.map(({ principal }) => principal.id))]);
     for (const held of all) if (!active.has(held.principal.id)) this.#end(held);
   }
 
